@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * Two projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
+ * kinds against a real kube-apiserver and etcd. The cluster suite has a runner of its own: `npm run e2e`.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["{operator,workloads,e2e,bench,charts}/**/*.test.ts"],
+          exclude: ["**/*.apiserver.test.ts", "**/node_modules/**"],
+        },
+      },
+      {
+        test: {
+          name: "apiserver",
+          include: ["operator/**/*.apiserver.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
