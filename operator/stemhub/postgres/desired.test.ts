@@ -1,0 +1,117 @@
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import type { StemHub } from "../../api/stemhub.ts";
+import { aStemHub } from "../../testing/stemhub.ts";
+import { desiredDatabase } from "./desired.ts";
+import { haproxyConfiguration } from "./haproxy.ts";
+import { dynamicConfiguration, patroniYaml } from "./patroni.ts";
+import type { Topology } from "./topology.ts";
+
+const empty: Topology = { primary: undefined, members: [], initialized: false };
+const images = { postgres: "postgres:1", databaseProxy: "proxy:1" };
+
+function desired(stemhub: StemHub, topology: Topology = empty) {
+  return desiredDatabase({ stemhub, topology, images, clusterDomain: "cluster.local" });
+}
+
+function find(stemhub: StemHub, kind: string, name: string, topology?: Topology) {
+  return desired(stemhub, topology).find((object) => object.kind === kind && object.metadata.name === name);
+}
+
+describe("given a StemHub with three instances, when its database is desired", () => {
+  const stemhub = aStemHub();
+
+  test("then each kind is there once under its name", () => {
+    const names = desired(stemhub).map((object) => `${object.kind} ${object.metadata.name}`);
+    expect(names).toEqual([
+      "ServiceAccount studio-db",
+      "Role studio-db",
+      "RoleBinding studio-db",
+      "ConfigMap studio-db-patroni",
+      "Service studio-db",
+      "Service studio-db-ro",
+      "Service studio-db-rw",
+      "Service studio-db-pods",
+      "PodDisruptionBudget studio-db",
+      "StatefulSet studio-db",
+      "ConfigMap studio-db-proxy",
+      "ServiceAccount studio-db-proxy",
+      "PodDisruptionBudget studio-db-proxy",
+      "Deployment studio-db-proxy",
+    ]);
+  });
+
+  test("then every object goes with its StemHub", () => {
+    for (const object of desired(stemhub)) {
+      expect(object.metadata.ownerReferences, object.metadata.name).toMatchObject([{ uid: "uid-studio" }]);
+    }
+  });
+
+  test("then no object holds a password: they come from Secrets alone", () => {
+    expect(JSON.stringify(desired(stemhub))).not.toMatch(/"password":"|PASSWORD","value"/);
+  });
+
+  test("then the primary's Service selects Patroni's label, and the app's selects the proxy", () => {
+    expect(find(stemhub, "Service", "studio-db-rw")?.["spec"]).toMatchObject({
+      selector: { "stemhub.dev/role": "primary", "app.kubernetes.io/instance": "studio" },
+    });
+    expect(find(stemhub, "Service", "studio-db")?.["spec"]).toMatchObject({
+      selector: { "app.kubernetes.io/component": "database-proxy" },
+    });
+  });
+
+  test("then Patroni's stored configuration is left alone before the first start, and owned by us after it", () => {
+    expect(find(stemhub, "ConfigMap", "studio-db-config")).toBeUndefined();
+    const stored = find(stemhub, "ConfigMap", "studio-db-config", { ...empty, initialized: true });
+    expect(JSON.parse(stored?.metadata.annotations?.["config"] ?? "")).toMatchObject({ synchronous_mode: "quorum" });
+    expect(stored?.metadata.ownerReferences).toBeUndefined();
+  });
+
+  test("then a changed configuration changes the pods' annotation, so that they roll", () => {
+    const annotation = (other: StemHub) => JSON.stringify(find(other, "Deployment", "studio-db-proxy")).match(/configuration":"(\w+)/)?.[1];
+    expect(annotation(aStemHub({ database: { instances: 1 } }))).not.toBe(annotation(stemhub));
+    expect(annotation(aStemHub())).toBe(annotation(stemhub));
+  });
+});
+
+describe("given one instance, when its database is desired", () => {
+  const stemhub = aStemHub({ database: { instances: 1 } });
+
+  test("then it has no disruption budget: one would block every drain for ever", () => {
+    expect(find(stemhub, "PodDisruptionBudget", "studio-db")).toBeUndefined();
+  });
+
+  test("then no write waits for a standby that cannot exist", () => {
+    expect(dynamicConfiguration(stemhub.spec.database)).toMatchObject({
+      synchronous_mode: false,
+      synchronous_mode_strict: false,
+      failsafe_mode: false,
+    });
+  });
+});
+
+test.each([
+  { synchronous: "required", strict: true },
+  { synchronous: "preferred", strict: false },
+])("given synchronous: $synchronous at three, then the quorum's strictness is $strict", ({ synchronous, strict }) => {
+  const { database } = aStemHub({ database: { synchronous } }).spec;
+  expect(dynamicConfiguration(database)).toMatchObject({ synchronous_mode: "quorum", synchronous_mode_strict: strict });
+});
+
+test("Patroni's own law holds: the lock outlives a loop and two retries", () => {
+  const { ttl, loop_wait, retry_timeout } = dynamicConfiguration(aStemHub().spec.database);
+  expect(ttl).toBeGreaterThanOrEqual(loop_wait + 2 * retry_timeout);
+});
+
+test("Patroni's file lets nobody in from outside without TLS and a password", () => {
+  const file = parse(patroniYaml(aStemHub(), "cluster.local"));
+  for (const line of file.postgresql.pg_hba) expect(line).toMatch(/^(local all postgres peer|hostssl .* scram-sha-256)$/);
+});
+
+test("HAProxy asks each member as primary and as replica, and every route to a member follows one of those two", () => {
+  const lines = haproxyConfiguration(aStemHub(), "cluster.local").split("\n");
+  const servers = lines.filter((line) => line.startsWith("  server "));
+  expect(servers).toHaveLength(18);
+  expect(servers.filter((line) => line.includes("check-ssl verify required"))).toHaveLength(6);
+  expect(servers.filter((line) => / track is_(primary|replica)\/studio-db-\d/.test(line))).toHaveLength(12);
+});

@@ -1,0 +1,73 @@
+import type { StemHub } from "../../api/stemhub.ts";
+import type { KubeObject } from "../../runtime/objects.ts";
+import { childMetadata, selectorLabels } from "../metadata.ts";
+import { childNames } from "../names.ts";
+import { databaseAccess } from "./access.ts";
+import { dynamicConfiguration, patroniYaml } from "./patroni.ts";
+import { databaseProxy } from "./proxy.ts";
+import { databaseServices } from "./services.ts";
+import { databaseStatefulSet } from "./statefulset.ts";
+import type { Topology } from "./topology.ts";
+
+/** What the database's objects are made from. */
+export interface DatabaseInput {
+  readonly stemhub: StemHub;
+  readonly topology: Topology;
+  readonly images: { readonly postgres: string; readonly databaseProxy: string };
+  readonly clusterDomain: string;
+}
+
+/** Every object of the database but its Secrets, in the order in which they are applied: what is mounted comes first. */
+export function desiredDatabase({ stemhub, topology, images, clusterDomain }: DatabaseInput): KubeObject[] {
+  const names = childNames(stemhub.metadata.name);
+  return [
+    ...databaseAccess(stemhub),
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: childMetadata(stemhub, names.patroni, "database"),
+      data: { "patroni.yml": patroniYaml(stemhub, clusterDomain) },
+    },
+    ...databaseServices(stemhub),
+    ...disruptionBudget(stemhub),
+    databaseStatefulSet(stemhub, images.postgres, clusterDomain),
+    ...storedConfiguration(stemhub, topology),
+    ...databaseProxy(stemhub, images.databaseProxy, clusterDomain),
+  ];
+}
+
+/** One member may be away at a time. A single instance has no budget: one would block every drain for ever. */
+function disruptionBudget(stemhub: StemHub): KubeObject[] {
+  if (stemhub.spec.database.instances === 1) return [];
+  const names = childNames(stemhub.metadata.name);
+  return [
+    {
+      apiVersion: "policy/v1",
+      kind: "PodDisruptionBudget",
+      metadata: childMetadata(stemhub, names.database, "database"),
+      spec: { maxUnavailable: 1, selector: { matchLabels: selectorLabels(stemhub.metadata.name, "database") } },
+    },
+  ];
+}
+
+/**
+ * Patroni's shared configuration, which its file sets only at the very first start: from then on the copy in its store
+ * is the truth, and changing it there is how a running cluster learns of, say, another synchronous mode. Not before the
+ * database is initialized, or Patroni's first start would find a store that it did not write.
+ */
+function storedConfiguration(stemhub: StemHub, topology: Topology): KubeObject[] {
+  if (!topology.initialized) return [];
+  const name = `${childNames(stemhub.metadata.name).database}-config`;
+  const namespace = stemhub.metadata.namespace;
+  return [
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: {
+        name,
+        ...(namespace ? { namespace } : {}),
+        annotations: { config: JSON.stringify(dynamicConfiguration(stemhub.spec.database)) },
+      },
+    },
+  ];
+}

@@ -1,0 +1,135 @@
+import { stringify } from "yaml";
+import type { StemHub } from "../../api/stemhub.ts";
+import { childLabels } from "../metadata.ts";
+import { childNames, serviceHost } from "../names.ts";
+
+/** Labels that Patroni writes on its pods, and by which Services and the operator find the primary. */
+export const patroniLabels = {
+  scope: "stemhub.dev/database",
+  role: "stemhub.dev/role",
+  primary: "primary",
+  replica: "replica",
+} as const;
+
+/** Where things are inside a database pod. One table, since the image, the volumes and Patroni must agree. */
+export const databasePaths = {
+  data: "/data",
+  pgdata: "/data/pg",
+  sockets: "/run/postgresql",
+  tls: "/etc/stemhub/tls",
+  patroni: "/etc/stemhub/patroni",
+  credentials: "/etc/stemhub/credentials",
+} as const;
+
+/** Ports of a database pod. */
+export const databasePorts = { postgres: 5432, patroni: 8008 } as const;
+
+/**
+ * How Patroni holds the cluster together: the part of its configuration that lives in its store and that all members
+ * share. Units are seconds. ttl >= loop_wait + 2 * retry_timeout is Patroni's own law: a primary that cannot reach the
+ * store must have stopped before its lock can pass to another.
+ * Source: https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
+ */
+export function dynamicConfiguration(database: StemHub["spec"]["database"]) {
+  const replicated = database.instances > 1;
+  return {
+    ttl: 20,
+    loop_wait: 5,
+    retry_timeout: 5,
+    maximum_lag_on_failover: 1_048_576,
+    primary_start_timeout: 30,
+    check_timeline: true,
+    // A primary that has lost the API server goes on while every member still answers it.
+    failsafe_mode: replicated,
+    synchronous_mode: replicated ? "quorum" : false,
+    // strict: a write that no standby holds is not acknowledged, even when no standby is left.
+    synchronous_mode_strict: replicated && database.synchronous === "required",
+    postgresql: { use_pg_rewind: true, use_slots: true, parameters: sharedParameters },
+  };
+}
+
+/** Parameters that must be the same on every member, or that a failover changes. */
+const sharedParameters = {
+  max_connections: 200,
+  max_wal_senders: 10,
+  max_replication_slots: 10,
+  wal_level: "replica",
+  hot_standby: "on",
+  wal_keep_size: "256MB",
+  max_wal_size: "2GB",
+  // Silence of a peer is found within seconds: a standby that waits a minute for a dead primary delays the quorum.
+  wal_sender_timeout: "5s",
+  wal_receiver_timeout: "5s",
+  wal_receiver_status_interval: "1s",
+  wal_retrieve_retry_interval: "250ms",
+  password_encryption: "scram-sha-256",
+  log_line_prefix: "%m [%p] %q%u@%d ",
+  log_lock_waits: "on",
+  log_checkpoints: "off",
+} as const;
+
+/** Patroni's configuration file. Holds no password: those come by environment from Secrets. */
+export function patroniYaml(stemhub: StemHub, clusterDomain: string): string {
+  const name = stemhub.metadata.name;
+  const names = childNames(name);
+  const tls = databasePaths.tls;
+  return stringify({
+    scope: names.database,
+    kubernetes: {
+      use_endpoints: false,
+      labels: childLabels(name, "database"),
+      scope_label: patroniLabels.scope,
+      role_label: patroniLabels.role,
+      leader_label_value: patroniLabels.primary,
+      follower_label_value: patroniLabels.replica,
+      standby_leader_label_value: "standby-leader",
+      cacert: "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+    },
+    restapi: {
+      listen: `0.0.0.0:${databasePorts.patroni}`,
+      certfile: `${tls}/tls.crt`,
+      keyfile: `${tls}/tls.key`,
+      cafile: `${tls}/ca.crt`,
+    },
+    ctl: { cacert: `${tls}/ca.crt` },
+    bootstrap: {
+      dcs: dynamicConfiguration(stemhub.spec.database),
+      initdb: ["data-checksums", { encoding: "UTF8" }, { "locale-provider": "builtin" }, { "builtin-locale": "C.UTF-8" }],
+      post_bootstrap: "/usr/local/lib/stemhub/create-roles",
+    },
+    postgresql: {
+      listen: `0.0.0.0:${databasePorts.postgres}`,
+      data_dir: databasePaths.pgdata,
+      bin_dir: "/usr/lib/postgresql/17/bin",
+      pgpass: "/tmp/pgpass",
+      use_unix_socket: true,
+      use_unix_socket_repl: false,
+      remove_data_directory_on_rewind_failure: true,
+      authentication: {
+        superuser: { username: "postgres", sslmode: "verify-full", sslrootcert: `${tls}/ca.crt` },
+        replication: { username: "stemhub_replication", sslmode: "verify-full", sslrootcert: `${tls}/ca.crt` },
+      },
+      parameters: {
+        unix_socket_directories: databasePaths.sockets,
+        ssl: "on",
+        ssl_cert_file: `${tls}/tls.crt`,
+        ssl_key_file: `${tls}/tls.key`,
+        ssl_ca_file: `${tls}/ca.crt`,
+        ssl_min_protocol_version: "TLSv1.2",
+      },
+      // Nothing but TLS from outside the pod; inside it, only the user that PostgreSQL itself runs as.
+      pg_hba: [
+        "local all postgres peer",
+        "hostssl replication stemhub_replication all scram-sha-256",
+        "hostssl all all all scram-sha-256",
+      ],
+    },
+    log: { type: "json", level: "INFO" },
+  });
+}
+
+/** The address of a member, as its certificate names it. `$(POD_NAME)` is expanded by kubelet. */
+export function memberHost(stemhub: StemHub, clusterDomain: string): string {
+  const names = childNames(stemhub.metadata.name);
+  return `$(POD_NAME).${serviceHost(names.databasePods, stemhub.metadata.namespace ?? "", clusterDomain)}`;
+}

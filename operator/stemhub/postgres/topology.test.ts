@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../../runtime/objects.ts";
+import { aPod } from "../../testing/pods.ts";
+import { patroniLabels } from "./patroni.ts";
+import { readTopology } from "./topology.ts";
+
+const primary = { [patroniLabels.role]: "primary" };
+const replica = { [patroniLabels.role]: "replica" };
+
+function store(part: string, annotations: Record<string, string>): KubeObject {
+  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `studio-db-${part}`, annotations } };
+}
+
+const healthy = {
+  pods: [
+    aPod({ name: "studio-db-0", labels: primary }),
+    aPod({ name: "studio-db-1", labels: replica }),
+    aPod({ name: "studio-db-2", labels: replica }),
+  ],
+  leader: store("leader", { leader: "studio-db-0" }),
+  sync: store("sync", { leader: "studio-db-0", sync_standby: "studio-db-1,studio-db-2", quorum: "1" }),
+  config: store("config", { initialize: "7300000000000000000" }),
+};
+
+const inSync = (sources: Parameters<typeof readTopology>[0]) =>
+  readTopology(sources)
+    .members.filter((member) => member.inSync)
+    .map((member) => member.pod);
+
+describe("given pods and Patroni's store, when the topology is read", () => {
+  test("then three healthy members are one primary and two standbys, all in sync", () => {
+    const topology = readTopology(healthy);
+    expect(topology.primary).toBe("studio-db-0");
+    expect(topology.members.map((member) => member.role)).toEqual(["primary", "replica", "replica"]);
+    expect(inSync(healthy)).toHaveLength(3);
+  });
+
+  test("then before the first start there is no primary, no member and no data", () => {
+    const topology = readTopology({ pods: [], leader: undefined, sync: undefined, config: undefined });
+    expect(topology).toEqual({ primary: undefined, members: [], initialized: false });
+  });
+
+  test("then a label that outlived its lock makes no primary: the node it is on may have vanished", () => {
+    const topology = readTopology({ ...healthy, leader: store("leader", { leader: "studio-db-1" }) });
+    expect(topology.primary).toBeUndefined();
+  });
+
+  test("then a primary that is not ready is none", () => {
+    const pods = [aPod({ name: "studio-db-0", labels: primary, ready: false }), ...healthy.pods.slice(1)];
+    expect(readTopology({ ...healthy, pods }).primary).toBeUndefined();
+  });
+
+  test("then a pod on its way out is neither ready nor in sync", () => {
+    const pods = [...healthy.pods.slice(0, 2), aPod({ name: "studio-db-2", labels: replica, deleting: true })];
+    expect(inSync({ ...healthy, pods })).toEqual(["studio-db-0", "studio-db-1"]);
+  });
+
+  test("then a standby outside the quorum is ready and not in sync", () => {
+    const sync = store("sync", { leader: "studio-db-0", sync_standby: "studio-db-1", quorum: "1" });
+    expect(inSync({ ...healthy, sync })).toEqual(["studio-db-0", "studio-db-1"]);
+  });
+
+  test("then members are in the order of their ordinals, ten after nine", () => {
+    const pods = [10, 9, 0].map((i) => aPod({ name: `studio-db-${i}`, labels: replica }));
+    expect(readTopology({ ...healthy, pods }).members.map((member) => member.ordinal)).toEqual([0, 9, 10]);
+  });
+});

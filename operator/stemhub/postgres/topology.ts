@@ -1,0 +1,68 @@
+import type { KubeObject } from "../../runtime/objects.ts";
+import { patroniLabels } from "./patroni.ts";
+
+/** One database pod as the cluster and Patroni tell it. */
+export interface Member {
+  readonly pod: string;
+  readonly ordinal: number;
+  readonly role: "primary" | "replica" | "unknown";
+  /** Its readiness probe (Patroni's /readiness) succeeds. */
+  readonly ready: boolean;
+  /** Every acknowledged write is in its WAL, or a majority's that it belongs to: the primary, and the quorum's standbys. */
+  readonly inSync: boolean;
+  readonly node: string | undefined;
+}
+
+/** What the database looks like now, derived afresh on every pass. */
+export interface Topology {
+  /** The pod that holds Patroni's leader lock and has the primary's label; undefined while there is none. */
+  readonly primary: string | undefined;
+  readonly members: readonly Member[];
+  /** Patroni has written a system identifier: there is data, made once. */
+  readonly initialized: boolean;
+}
+
+/** What the topology is derived from. Absent is undefined: nothing of it exists before the first start. */
+export interface TopologySources {
+  readonly pods: readonly KubeObject[];
+  /** Patroni's ConfigMaps NAME-db-leader, NAME-db-sync and NAME-db-config. */
+  readonly leader: KubeObject | undefined;
+  readonly sync: KubeObject | undefined;
+  readonly config: KubeObject | undefined;
+}
+
+/**
+ * Reads the topology from pods and Patroni's store. A pod counts as primary only when label and lock agree: a node that
+ * vanished keeps its label, and a lock may outlive its holder by the TTL.
+ */
+export function readTopology({ pods, leader, sync, config }: TopologySources): Topology {
+  const holder = leader?.metadata.annotations?.["leader"];
+  const standbys = new Set((sync?.metadata.annotations?.["sync_standby"] ?? "").split(",").filter(Boolean));
+  const members = pods
+    .map((pod): Member => {
+      const label = pod.metadata.labels?.[patroniLabels.role];
+      const ready = isReady(pod);
+      const primary = label === patroniLabels.primary && pod.metadata.name === holder;
+      return {
+        pod: pod.metadata.name,
+        ordinal: Number(pod.metadata.name.slice(pod.metadata.name.lastIndexOf("-") + 1)),
+        role: primary ? "primary" : label === patroniLabels.replica ? "replica" : "unknown",
+        ready,
+        inSync: ready && (primary || standbys.has(pod.metadata.name)),
+        node: (pod["spec"] as { nodeName?: string } | undefined)?.nodeName,
+      };
+    })
+    .sort((a, b) => a.ordinal - b.ordinal);
+  return {
+    primary: members.find((member) => member.role === "primary" && member.ready)?.pod,
+    members,
+    initialized: config?.metadata.annotations?.["initialize"] !== undefined,
+  };
+}
+
+/** Is the pod's Ready condition True, and is it not on its way out? */
+function isReady(pod: KubeObject): boolean {
+  if (pod.metadata.deletionTimestamp) return false;
+  const status = pod["status"] as { conditions?: { type: string; status: string }[] } | undefined;
+  return status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") ?? false;
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from "vitest";
+import type { Member, Topology } from "./topology.ts";
+import { databaseAvailable, databaseRedundant, databaseSummary } from "./verdicts.ts";
+
+const member = (ordinal: number, facts: Partial<Member> = {}): Member => ({
+  pod: `studio-db-${ordinal}`,
+  ordinal,
+  role: "replica",
+  ready: true,
+  inSync: true,
+  node: `n${ordinal + 1}`,
+  ...facts,
+});
+const three = [member(0, { role: "primary" }), member(1), member(2)];
+const facts = (topology: Partial<Topology>, more: { instances?: number; podTrouble?: string } = {}) => ({
+  topology: { primary: "studio-db-0", members: three, initialized: true, ...topology },
+  instances: more.instances ?? 3,
+  podTrouble: more.podTrouble,
+  name: "studio-db",
+});
+
+describe("DatabaseAvailable", () => {
+  test.each([
+    ["a ready primary", facts({}), "True", "PrimaryReady"],
+    ["a ready primary, though another pod is in trouble", facts({}, { podTrouble: "x" }), "True", "PrimaryReady"],
+    ["a first start", facts({ primary: undefined, members: [], initialized: false }), "False", "Starting"],
+    ["a pod that cannot start", facts({ primary: undefined }, { podTrouble: "x" }), "False", "PodNotStarting"],
+    ["replicas without a primary", facts({ primary: undefined }), "False", "NoPrimary"],
+    ["no ready member", facts({ primary: undefined, members: three.map((m) => ({ ...m, ready: false })) }), "False", "NoMemberReady"],
+  ])("given %s", (_, given, status, reason) => {
+    expect(databaseAvailable(given)).toMatchObject({ status, reason });
+  });
+});
+
+describe("DatabaseRedundant", () => {
+  const oneBehind = facts({ members: [member(0, { role: "primary" }), member(1), member(2, { inSync: false })] });
+
+  test.each([
+    ["all in sync", facts({}), undefined, "True", "AllInSync"],
+    ["one behind, never whole before", oneBehind, undefined, "False", "Forming"],
+    ["one behind, still forming", oneBehind, "Forming", "False", "Forming"],
+    ["one behind, grown from a single instance", oneBehind, "SingleInstance", "False", "Forming"],
+    ["one behind, whole before", oneBehind, "AllInSync", "False", "MembersMissing"],
+    ["one behind for a while", oneBehind, "MembersMissing", "False", "MembersMissing"],
+    ["one instance", facts({ members: [member(0)] }, { instances: 1 }), undefined, "False", "SingleInstance"],
+  ])("given %s", (_, given, before, status, reason) => {
+    expect(databaseRedundant(given, before)).toMatchObject({ status, reason });
+  });
+
+  test("then the message names the member that is waited for, also one whose pod does not exist", () => {
+    expect(databaseRedundant(facts({ members: three.slice(0, 2) }), undefined).message).toContain("studio-db-2");
+  });
+});
+
+test("the summary counts members in sync of those wanted", () => {
+  expect(databaseSummary(facts({ members: three.slice(0, 2) }))).toBe("2/3 in sync");
+});

@@ -1,0 +1,75 @@
+import type { Verdict } from "../conditions.ts";
+import type { Topology } from "./topology.ts";
+
+/** What the database's conditions are judged from. */
+export interface DatabaseFacts {
+  readonly topology: Topology;
+  /** spec.database.instances: how many members are wanted. */
+  readonly instances: number;
+  /** What keeps a pod from starting, by the sentence of the first pod that has such a trouble. */
+  readonly podTrouble: string | undefined;
+  /** The name of the StatefulSet, for messages. */
+  readonly name: string;
+}
+
+/** DatabaseAvailable: can the app read and write? The first rule that speaks wins. */
+export function databaseAvailable(facts: DatabaseFacts): Verdict {
+  const type = "DatabaseAvailable";
+  const { topology, name } = facts;
+  if (topology.primary) {
+    return { type, status: "True", reason: "PrimaryReady", message: `${topology.primary} is primary and ready.` };
+  }
+  if (facts.podTrouble) return { type, status: "False", reason: "PodNotStarting", message: facts.podTrouble };
+  if (!topology.initialized) {
+    return { type, status: "False", reason: "Starting", message: `${name} is being created for the first time.` };
+  }
+  if (!topology.members.some((member) => member.ready)) {
+    return {
+      type,
+      status: "False",
+      reason: "NoMemberReady",
+      message: `No member of ${name} is ready. Look at: kubectl describe pod ${name}-0, and kubectl logs ${name}-0.`,
+    };
+  }
+  return {
+    type,
+    status: "False",
+    reason: "NoPrimary",
+    message: `${name} has no primary: reads go on, writes wait for Patroni to promote a replica.`,
+  };
+}
+
+/**
+ * DatabaseRedundant: would losing any one member lose nothing? Every wanted member must be in sync.
+ *
+ * @param before the condition's former reason. A database that has never been whole is Forming, and Ready waits for it;
+ *   one that was whole and lost a member is MembersMissing, and goes on being Ready.
+ */
+export function databaseRedundant(facts: DatabaseFacts, before: string | undefined): Verdict {
+  const type = "DatabaseRedundant";
+  const inSync = facts.topology.members.filter((member) => member.inSync).length;
+  const summary = databaseSummary(facts);
+  if (facts.instances === 1) {
+    return {
+      type,
+      status: "False",
+      reason: "SingleInstance",
+      message: "One instance has no replica. Set spec.database.instances to 3 for redundancy.",
+    };
+  }
+  if (inSync >= facts.instances) return { type, status: "True", reason: "AllInSync", message: `${summary}.` };
+  const behind = Array.from({ length: facts.instances }, (_, i) => `${facts.name}-${i}`).filter(
+    (pod) => !facts.topology.members.some((member) => member.pod === pod && member.inSync),
+  );
+  return {
+    type,
+    status: "False",
+    reason: before === "AllInSync" || before === "MembersMissing" ? "MembersMissing" : "Forming",
+    message: facts.podTrouble ?? `${summary}: waiting for ${behind.join(", ")}.`,
+  };
+}
+
+/** "3/3 in sync": the printed column. */
+export function databaseSummary({ topology, instances }: Pick<DatabaseFacts, "topology" | "instances">): string {
+  return `${topology.members.filter((member) => member.inSync).length}/${instances} in sync`;
+}

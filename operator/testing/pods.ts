@@ -1,0 +1,26 @@
+import type { KubeObject } from "../runtime/objects.ts";
+
+/** What a test says about a pod; the rest is a healthy pod's. */
+export interface PodFacts {
+  readonly name: string;
+  readonly labels?: Record<string, string>;
+  readonly ready?: boolean;
+  readonly node?: string;
+  readonly deleting?: boolean;
+}
+
+/** A pod as kubelet reports it. */
+export function aPod({ name, labels = {}, ready = true, node = "n1", deleting = false }: PodFacts): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name,
+      namespace: "music",
+      labels,
+      ...(deleting ? { deletionTimestamp: "2026-01-15T12:00:00Z" } : {}),
+    },
+    spec: { nodeName: node },
+    status: { phase: "Running", conditions: [{ type: "Ready", status: ready ? "True" : "False" }] },
+  };
+}
