@@ -81,8 +81,11 @@ export interface KubeApi {
     ns: string | undefined,
     options: Selectors & CallOptions & { limit: number; continue?: string },
   ): Promise<ListPage>;
-  /** Ends when the server ends it; throws ExpiredError when `resourceVersion` is too old. */
-  watch(kind: ResourceKind, ns: string | undefined, options: WatchOptions): AsyncIterable<WatchEvent>;
+  /**
+   * Resolves when the server has accepted the watch. The events end when the server ends them. Throws ExpiredError, at
+   * once or among the events, when `resourceVersion` is too old. Whoever stops reading early closes the connection.
+   */
+  watch(kind: ResourceKind, ns: string | undefined, options: WatchOptions): Promise<AsyncIterable<WatchEvent>>;
   /** Throws ConflictError (reason AlreadyExists) when it exists. */
   create(object: KubeObject, options?: CallOptions): Promise<KubeObject>;
   /** PUT: refused with ConflictError when metadata.resourceVersion is set and is not the newest. */

@@ -54,6 +54,9 @@ export interface ResourceKind {
   readonly plural: string;
 }
 
+/** A kind where its plural does not matter; every object is one. */
+export type KindRef = Pick<ResourceKind, "apiVersion" | "kind">;
+
 /** Where an object lives. `namespace` is "" for what is cluster-scoped, so that a key is always two strings. */
 export interface Key {
   readonly namespace: string;
@@ -77,7 +80,7 @@ export function parseKey(text: string): Key {
 }
 
 /** One string for a kind, to be a key of maps: two versions of one kind are two kinds. */
-export function kindId(kind: Pick<ResourceKind, "apiVersion" | "kind">): string {
+export function kindId(kind: KindRef): string {
   return `${kind.apiVersion}/${kind.kind}`;
 }
 
