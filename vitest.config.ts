@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Two projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
- * kinds against a real kube-apiserver and etcd. The cluster suite has a runner of its own: `npm run e2e`.
+ * Three projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
+ * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm. The cluster suite has a runner of its
+ * own: `npm run e2e`.
  */
 export default defineConfig({
   test: {
@@ -11,7 +12,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{operator,workloads,e2e,bench,charts}/**/*.test.ts"],
-          exclude: ["**/*.apiserver.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.apiserver.test.ts", "**/*.helm.test.ts", "**/node_modules/**"],
         },
       },
       {
@@ -21,6 +22,13 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "helm",
+          include: ["charts/**/*.helm.test.ts"],
+          testTimeout: 60_000,
         },
       },
     ],
