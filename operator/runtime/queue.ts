@@ -38,6 +38,8 @@ export class WorkQueue {
   readonly #wantedAgain = new Set<string>();
   /** Failures in a row; a key that never failed, or succeeded last, has no entry. */
   readonly #failures = new Map<string, number>();
+  /** Keys that the API server asked to leave alone, each with the time until when; nothing makes them ready before. */
+  readonly #heldUntil = new Map<string, number>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
   #closed = false;
 
@@ -77,12 +79,16 @@ export class WorkQueue {
     this.#delayed.set(key, { dueAt, timer: this.#options.clock.setTimer(ms, () => this.add(key)) });
   }
 
-  /** Wanted after this key's backoff, which doubles with each failure in a row; not before `atLeastMs`. */
-  retry(key: string, atLeastMs = 0): void {
+  /**
+   * Wanted after this key's backoff, which doubles with each failure in a row. `heldMs`: the API server asked to be left
+   * alone for so long, and then neither the backoff nor an `add` brings the key back before.
+   */
+  retry(key: string, heldMs = 0): void {
+    if (heldMs > 0) this.#heldUntil.set(key, this.#options.clock.monotonic() + heldMs);
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     this.#options.metrics?.queueRetried(this.#options.name);
-    this.addAfter(key, Math.max(atLeastMs, backoffMs(failures, retryLimits, this.#options.random)));
+    this.addAfter(key, Math.max(heldMs, backoffMs(failures, retryLimits, this.#options.random)));
   }
 
   /** The key is well: its next failure starts the backoff anew. */
@@ -118,6 +124,12 @@ export class WorkQueue {
   }
 
   #makeReady(key: string): void {
+    const heldMs = (this.#heldUntil.get(key) ?? 0) - this.#options.clock.monotonic();
+    if (heldMs > 0) {
+      this.addAfter(key, heldMs);
+      return;
+    }
+    this.#heldUntil.delete(key);
     this.#ready.set(key, this.#options.clock.monotonic());
     this.#handOut();
   }

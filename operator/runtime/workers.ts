@@ -58,16 +58,18 @@ export async function runWorkers(options: WorkersOptions): Promise<void> {
 
   const drain = clock.setTimer(signal.aborted ? 0 : drainMs, () => hardEnd.abort(new Error("the drain time is over")));
   let abandon: Timer | undefined;
+  let giveUp: () => void = () => undefined;
   const abandoned = new Promise<never>((_, reject) => {
-    const count = () => {
+    giveUp = () => {
       abandon = clock.setTimer(abandonMs, () => reject(new Error(`work goes on after its end: ${[...working]}`)));
     };
-    if (end.aborted) count();
-    else end.addEventListener("abort", count, { once: true });
   });
+  if (end.aborted) giveUp();
+  else end.addEventListener("abort", giveUp, { once: true });
   try {
     await Promise.race([all, abandoned]);
   } finally {
+    end.removeEventListener("abort", giveUp);
     drain.clear();
     abandon?.clear();
   }
