@@ -6,7 +6,14 @@ const ready = (status: Verdict["status"], reason = "R"): Verdict => ({ type: "Re
 
 test("given no conditions, when one is said, then it begins now", () => {
   expect(nextConditions([], [ready("True")], 1, start)).toEqual([
-    { type: "Ready", status: "True", reason: "R", message: "m", observedGeneration: 1, lastTransitionTime: "2026-01-15T12:00:00Z" },
+    {
+      type: "Ready",
+      status: "True",
+      reason: "R",
+      message: "m",
+      observedGeneration: 1,
+      lastTransitionTime: "2026-01-15T12:00:00Z",
+    },
   ]);
 });
 
@@ -18,7 +25,9 @@ test("given a condition, when only its reason changes, then its transition time 
 
 test("given a condition, when its status changes, then its transition time is now", () => {
   const before = nextConditions([], [ready("False")], 1, start);
-  expect(nextConditions(before, [ready("True")], 1, start + 60_000)[0]?.lastTransitionTime).toBe("2026-01-15T12:01:00Z");
+  expect(nextConditions(before, [ready("True")], 1, start + 60_000)[0]?.lastTransitionTime).toBe(
+    "2026-01-15T12:01:00Z",
+  );
 });
 
 test("given a condition that nobody says any more, then it is gone", () => {

@@ -49,3 +49,9 @@ export function keptMetadata(stemhub: StemHub, name: string, part: Part): KubeOb
   const namespace = stemhub.metadata.namespace;
   return { name, ...(namespace ? { namespace } : {}), labels: childLabels(stemhub.metadata.name, part) };
 }
+
+/** Whose the fields are that the operator applies. */
+export const fieldManager = "stemhub-operator";
+
+/** The annotation with the hash of what was last applied to an object. */
+export const appliedAnnotation = "stemhub.dev/applied";

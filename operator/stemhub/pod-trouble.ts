@@ -37,7 +37,7 @@ export function firstPodTrouble(pods: readonly KubeObject[]): PodTrouble | undef
 export function podTrouble(pod: KubeObject): PodTrouble | undefined {
   if (pod.metadata.deletionTimestamp) return undefined;
   const { name, namespace } = pod.metadata;
-  const status = (pod["status"] ?? {}) as PodStatus;
+  const status = (pod.status ?? {}) as PodStatus;
   const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
   const waiting = (reasons: ReadonlySet<string>) => containers.find((c) => reasons.has(c.state?.waiting?.reason ?? ""));
 
@@ -50,7 +50,10 @@ export function podTrouble(pod: KubeObject): PodTrouble | undefined {
   }
   const config = waiting(configReasons);
   if (config) {
-    return { reason: "ContainerNotCreated", message: `Pod ${name}: ${config.state?.waiting?.message ?? "container not created"}.` };
+    return {
+      reason: "ContainerNotCreated",
+      message: `Pod ${name}: ${config.state?.waiting?.message ?? "container not created"}.`,
+    };
   }
   const crash = waiting(new Set(["CrashLoopBackOff"]));
   if (crash) {

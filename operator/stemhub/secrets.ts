@@ -128,7 +128,7 @@ function secret(stemhub: StemHub, name: string, part: Part, type: string, data: 
 
 /** One key of a Secret, decoded. @throws StalledError when somebody took the key out. */
 function readSecret(object: KubeObject, key: string): string {
-  const value = (object["data"] as Record<string, string> | undefined)?.[key];
+  const value = (object.data as Record<string, string> | undefined)?.[key];
   if (value === undefined) {
     throw new StalledError("SecretIncomplete", `Secret ${object.metadata.name} has no key ${key}. Restore it.`);
   }

@@ -52,10 +52,10 @@ describe("given a StemHub with three instances, when its database is desired", (
   });
 
   test("then the primary's Service selects Patroni's label, and the app's selects the proxy", () => {
-    expect(find(stemhub, "Service", "studio-db-rw")?.["spec"]).toMatchObject({
+    expect(find(stemhub, "Service", "studio-db-rw")?.spec).toMatchObject({
       selector: { "stemhub.dev/role": "primary", "app.kubernetes.io/instance": "studio" },
     });
-    expect(find(stemhub, "Service", "studio-db")?.["spec"]).toMatchObject({
+    expect(find(stemhub, "Service", "studio-db")?.spec).toMatchObject({
       selector: { "app.kubernetes.io/component": "database-proxy" },
     });
   });
@@ -63,12 +63,13 @@ describe("given a StemHub with three instances, when its database is desired", (
   test("then Patroni's stored configuration is left alone before the first start, and owned by us after it", () => {
     expect(find(stemhub, "ConfigMap", "studio-db-config")).toBeUndefined();
     const stored = find(stemhub, "ConfigMap", "studio-db-config", { ...empty, initialized: true });
-    expect(JSON.parse(stored?.metadata.annotations?.["config"] ?? "")).toMatchObject({ synchronous_mode: "quorum" });
+    expect(JSON.parse(stored?.metadata.annotations?.config ?? "")).toMatchObject({ synchronous_mode: "quorum" });
     expect(stored?.metadata.ownerReferences).toBeUndefined();
   });
 
   test("then a changed configuration changes the pods' annotation, so that they roll", () => {
-    const annotation = (other: StemHub) => JSON.stringify(find(other, "Deployment", "studio-db-proxy")).match(/configuration":"(\w+)/)?.[1];
+    const annotation = (other: StemHub) =>
+      JSON.stringify(find(other, "Deployment", "studio-db-proxy")).match(/configuration":"(\w+)/)?.[1];
     expect(annotation(aStemHub({ database: { instances: 1 } }))).not.toBe(annotation(stemhub));
     expect(annotation(aStemHub())).toBe(annotation(stemhub));
   });
@@ -105,7 +106,8 @@ test("Patroni's own law holds: the lock outlives a loop and two retries", () => 
 
 test("Patroni's file lets nobody in from outside without TLS and a password", () => {
   const file = parse(patroniYaml(aStemHub(), "cluster.local"));
-  for (const line of file.postgresql.pg_hba) expect(line).toMatch(/^(local all postgres peer|hostssl .* scram-sha-256)$/);
+  for (const line of file.postgresql.pg_hba)
+    expect(line).toMatch(/^(local all postgres peer|hostssl .* scram-sha-256)$/);
 });
 
 test("HAProxy asks each member as primary and as replica, and every route to a member follows one of those two", () => {

@@ -69,7 +69,7 @@ const sharedParameters = {
 } as const;
 
 /** Patroni's configuration file. Holds no password: those come by environment from Secrets. */
-export function patroniYaml(stemhub: StemHub, clusterDomain: string): string {
+export function patroniYaml(stemhub: StemHub, _clusterDomain: string): string {
   const name = stemhub.metadata.name;
   const names = childNames(name);
   const tls = databasePaths.tls;
@@ -94,7 +94,12 @@ export function patroniYaml(stemhub: StemHub, clusterDomain: string): string {
     ctl: { cacert: `${tls}/ca.crt` },
     bootstrap: {
       dcs: dynamicConfiguration(stemhub.spec.database),
-      initdb: ["data-checksums", { encoding: "UTF8" }, { "locale-provider": "builtin" }, { "builtin-locale": "C.UTF-8" }],
+      initdb: [
+        "data-checksums",
+        { encoding: "UTF8" },
+        { "locale-provider": "builtin" },
+        { "builtin-locale": "C.UTF-8" },
+      ],
       post_bootstrap: "/usr/local/lib/stemhub/create-roles",
     },
     postgresql: {

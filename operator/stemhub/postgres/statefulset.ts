@@ -133,7 +133,10 @@ export function databaseStatefulSet(stemhub: StemHub, image: string, clusterDoma
 function environment(stemhub: StemHub, clusterDomain: string) {
   const names = childNames(stemhub.metadata.name);
   const host = memberHost(stemhub, clusterDomain);
-  const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } } });
+  const field = (name: string, fieldPath: string) => ({
+    name,
+    valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } },
+  });
   const secret = (name: string, secretName: string, key: string) => ({
     name,
     valueFrom: { secretKeyRef: { name: secretName, key } },

@@ -36,8 +36,8 @@ export interface TopologySources {
  * vanished keeps its label, and a lock may outlive its holder by the TTL.
  */
 export function readTopology({ pods, leader, sync, config }: TopologySources): Topology {
-  const holder = leader?.metadata.annotations?.["leader"];
-  const standbys = new Set((sync?.metadata.annotations?.["sync_standby"] ?? "").split(",").filter(Boolean));
+  const holder = leader?.metadata.annotations?.leader;
+  const standbys = new Set((sync?.metadata.annotations?.sync_standby ?? "").split(",").filter(Boolean));
   const members = pods
     .map((pod): Member => {
       const label = pod.metadata.labels?.[patroniLabels.role];
@@ -49,20 +49,20 @@ export function readTopology({ pods, leader, sync, config }: TopologySources): T
         role: primary ? "primary" : label === patroniLabels.replica ? "replica" : "unknown",
         ready,
         inSync: ready && (primary || standbys.has(pod.metadata.name)),
-        node: (pod["spec"] as { nodeName?: string } | undefined)?.nodeName,
+        node: (pod.spec as { nodeName?: string } | undefined)?.nodeName,
       };
     })
     .sort((a, b) => a.ordinal - b.ordinal);
   return {
     primary: members.find((member) => member.role === "primary" && member.ready)?.pod,
     members,
-    initialized: config?.metadata.annotations?.["initialize"] !== undefined,
+    initialized: config?.metadata.annotations?.initialize !== undefined,
   };
 }
 
 /** Is the pod's Ready condition True, and is it not on its way out? */
 function isReady(pod: KubeObject): boolean {
   if (pod.metadata.deletionTimestamp) return false;
-  const status = pod["status"] as { conditions?: { type: string; status: string }[] } | undefined;
+  const status = pod.status as { conditions?: { type: string; status: string }[] } | undefined;
   return status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") ?? false;
 }

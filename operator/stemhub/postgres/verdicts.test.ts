@@ -26,7 +26,12 @@ describe("DatabaseAvailable", () => {
     ["a first start", facts({ primary: undefined, members: [], initialized: false }), "False", "Starting"],
     ["a pod that cannot start", facts({ primary: undefined }, { podTrouble: "x" }), "False", "PodNotStarting"],
     ["replicas without a primary", facts({ primary: undefined }), "False", "NoPrimary"],
-    ["no ready member", facts({ primary: undefined, members: three.map((m) => ({ ...m, ready: false })) }), "False", "NoMemberReady"],
+    [
+      "no ready member",
+      facts({ primary: undefined, members: three.map((m) => ({ ...m, ready: false })) }),
+      "False",
+      "NoMemberReady",
+    ],
   ])("given %s", (_, given, status, reason) => {
     expect(databaseAvailable(given)).toMatchObject({ status, reason });
   });

@@ -1,0 +1,154 @@
+import { z } from "zod";
+import type { KubeObject } from "../runtime/objects.ts";
+import { type Component, componentSchema } from "./component.ts";
+import { databaseSchema } from "./database.ts";
+import { gatewaySchema } from "./gateway.ts";
+import { field } from "./primitives.ts";
+import { type ComponentName, componentNames, perComponent, releaseSchema } from "./release.ts";
+import { defineKind } from "./schema/define-kind.ts";
+import { type StemHubStatus, statusSchema } from "./status.ts";
+import { storageSchema } from "./storage.ts";
+
+const what: Record<ComponentName, string> = {
+  api: "The backend.",
+  web: "The web app.",
+  auth: "The sign-in service.",
+  collaboration: "The realtime service.",
+  updates: "The plugin's update service.",
+};
+
+/** Some component has an env entry that asks for storage. */
+const usesStorage = componentNames
+  .map(
+    (name) =>
+      `(has(self.components.${name}) && has(self.components.${name}.env) && self.components.${name}.env.exists(e, has(e.storage)))`,
+  )
+  .join(" || ");
+
+/** The desired platform. */
+export const specSchema = z
+  .object({
+    release: releaseSchema,
+    database: databaseSchema,
+    storage: storageSchema.optional(),
+    components: perComponent((name) => componentSchema(what[name])).meta(
+      field("What runs, beside database and gateway.", [
+        {
+          rule: componentNames.map((name) => `has(self.${name})`).join(" || "),
+          message: "components is empty: add at least api",
+        },
+      ]),
+    ),
+    gateway: gatewaySchema.prefault({}),
+    deletionPolicy: z
+      .enum(["Retain", "Delete"])
+      .default("Retain")
+      .meta(
+        field(
+          "What becomes of volumes and generated Secrets when the StemHub is deleted. Retain: they stay, and a StemHub of the same name finds them.",
+        ),
+      ),
+  })
+  .meta(
+    field("The platform that is wanted.", [
+      ...componentNames.map((name) => ({
+        rule: `!has(self.components.${name}) || has(self.release.images.${name})`,
+        message: `release.images.${name} is missing: components.${name} needs an image`,
+      })),
+      {
+        rule: `!has(self.gateway.routes) || self.gateway.routes.all(r, ${componentNames.map((name) => `(r.component == '${name}' && has(self.components.${name}))`).join(" || ")})`,
+        message: "gateway.routes names a component that is not in components: add it to components or change the route",
+      },
+      {
+        rule: "has(self.gateway.routes) || has(self.components.api) || has(self.components.web)",
+        message: "gateway.routes is missing: without api and web there is no default route, so name the routes",
+      },
+      {
+        rule: "!has(self.release.migrate) || self.release.migrate.tool == 'sql' || has(self.release.migrate.image) || has(self.release.images.api)",
+        message: "release.migrate.image is missing: without an api image, name the image that migrates",
+      },
+      {
+        rule: `has(self.storage) || !(${usesStorage})`,
+        message: "storage is missing: an env entry asks for a part of it",
+      },
+    ]),
+  );
+
+/** The spec with all defaults filled in. */
+export type StemHubSpec = z.output<typeof specSchema>;
+
+/** A StemHub as the operator works with it. */
+export interface StemHub extends KubeObject {
+  spec: StemHubSpec;
+  status?: StemHubStatus;
+}
+
+/** The kind StemHub: its CRD, its reference page and its types come from here. */
+export const stemhubDefinition = defineKind({
+  group: "stemhub.dev",
+  version: "v1alpha1",
+  kind: "StemHub",
+  plural: "stemhubs",
+  shortNames: ["shub"],
+  categories: ["stemhub"],
+  description: "One platform: release, database, storage, components, gateway.",
+  spec: specSchema,
+  status: statusSchema,
+  rules: [
+    {
+      rule: "size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+      message:
+        "metadata.name must be at most 40 small letters, digits and -, beginning with a letter: the names of all its objects begin with it",
+    },
+  ],
+  columns: [
+    {
+      name: "Ready",
+      type: "string",
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: "Whether the platform is available.",
+    },
+    { name: "Release", type: "string", jsonPath: ".status.release.version", description: "The release that runs." },
+    {
+      name: "DB",
+      type: "string",
+      jsonPath: ".status.database.summary",
+      description: "Members of the database in sync.",
+    },
+    {
+      name: "Reason",
+      type: "string",
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      description: "Why it is ready or not.",
+      priority: 1,
+    },
+    { name: "URL", type: "string", jsonPath: ".status.gateway.url", description: "Where it is reached.", priority: 1 },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Since when." },
+  ],
+});
+
+/**
+ * A StemHub from the API server's JSON, with defaults filled in (the API server has done so already; a test that
+ * builds one by hand has not). Unknown fields of a newer version are left out of `spec`.
+ *
+ * @throws ZodError when it could not have passed the CRD, which is a bug of one of the two.
+ */
+export function parseStemHub(raw: KubeObject): StemHub {
+  const status = raw.status as StemHubStatus | undefined;
+  return { ...raw, spec: specSchema.parse(raw.spec), ...(status === undefined ? {} : { status }) };
+}
+
+/** The components that a StemHub has, in the order of `componentNames`. */
+export function componentsOf(stemhub: StemHub): { name: ComponentName; component: Component }[] {
+  return componentNames.flatMap((name) => {
+    const component = stemhub.spec.components[name];
+    return component ? [{ name, component }] : [];
+  });
+}
+
+export type { Component, Volume } from "./component.ts";
+export type { EnvVar } from "./environment.ts";
+export type { Route } from "./gateway.ts";
+export type { ComponentName, Migrate } from "./release.ts";
+export { componentNames } from "./release.ts";
+export type { Condition, StemHubStatus } from "./status.ts";

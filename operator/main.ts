@@ -1,0 +1,87 @@
+import { hostname } from "node:os";
+import { pino } from "pino";
+import { stemhubKind } from "./api/kinds.ts";
+import { createCache } from "./runtime/cache.ts";
+import { systemClock } from "./runtime/clock.ts";
+import { connect } from "./runtime/connect.ts";
+import { runController } from "./runtime/controller.ts";
+import { createRecorder } from "./runtime/events.ts";
+import { startHealthServer } from "./runtime/health.ts";
+import { runLeaderElected } from "./runtime/lease.ts";
+import { createMetrics } from "./runtime/metrics.ts";
+import { readSettings } from "./settings.ts";
+import { ownedKinds } from "./stemhub/kinds.ts";
+import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";
+import { reconcileStemHub } from "./stemhub/reconcile.ts";
+
+/** Wires the operator together. The only place that reads flags, environment and signals. */
+async function main(): Promise<void> {
+  const settings = readSettings(process.argv, process.env);
+  const log = pino({ level: settings.logLevel, base: { host: hostname() }, timestamp: pino.stdTimeFunctions.isoTime });
+  const clock = systemClock;
+  const metrics = createMetrics();
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.once(name, () => {
+      log.info({ reason: name }, "stopping");
+      stop.abort();
+    });
+  }
+
+  const api = await connect({
+    ...(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig }),
+    fieldManager,
+    userAgent: "stemhub-operator",
+    kinds: [stemhubKind],
+    metrics,
+  });
+  const health = await startHealthServer({
+    port: settings.metricsPort,
+    metrics,
+    live: () => undefined,
+    ready: () => (stop.signal.aborted ? "stopping" : undefined),
+  });
+
+  await runLeaderElected({
+    api,
+    lease: { ...settings.leaderElection, name: "stemhub-operator" },
+    clock,
+    log,
+    metrics,
+    signal: stop.signal,
+    onLead: async (leadership) => {
+      const labelSelector = Object.entries(managedByLabel).map(([key, value]) => `${key}=${value}`)[0] ?? "";
+      const cache = createCache({
+        api: leadership.api,
+        clock,
+        log,
+        signal: leadership.signal,
+        clusterWide: [{ kind: stemhubKind }],
+        perNamespace: ownedKinds.map(({ kind }) => ({ kind, labelSelector })),
+        fieldManager,
+      });
+      const recorder = createRecorder({ api: leadership.api, clock, log, reportingController: "stemhub.dev/operator" });
+      cache.start();
+      await cache.ready();
+      await runController({
+        name: "stemhub",
+        api: leadership.api,
+        cache,
+        primary: { kind: stemhubKind },
+        owned: ownedKinds,
+        ownerOf: (object) => object.metadata.labels?.[stemhubLabel],
+        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder }),
+        clock,
+        log,
+        signal: leadership.signal,
+        stopping: leadership.stopping,
+        metrics,
+      });
+      await recorder.flush();
+    },
+  });
+  await health.close();
+  log.info({}, "stopped");
+}
+
+await main();

@@ -1,0 +1,69 @@
+import { Command, InvalidArgumentError } from "commander";
+
+/** Everything that can be set from outside, validated once at start-up. */
+export interface Settings {
+  readonly images: { readonly postgres: string; readonly databaseProxy: string; readonly gateway: string };
+  readonly clusterDomain: string;
+  /** Namespaces whose StemHubs are worked on; empty: every namespace. */
+  readonly watchNamespaces: readonly string[];
+  readonly leaderElection: { readonly namespace: string; readonly identity: string };
+  readonly metricsPort: number;
+  readonly logLevel: string;
+  /** Path of a kubeconfig; absent inside a cluster. */
+  readonly kubeconfig: string | undefined;
+}
+
+const logLevels = ["debug", "info", "warn", "error"];
+
+/**
+ * Reads flags and environment. Ends the process with usage and a sentence when a flag is wrong (commander), since an
+ * operator that starts with half its settings would be worse than none.
+ */
+export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): Settings {
+  const command = new Command("stemhub-operator")
+    .description("Turns StemHub objects into running platforms.")
+    .requiredOption("--postgres-image <ref>", "image of the database pods")
+    .requiredOption("--database-proxy-image <ref>", "image of the database's HAProxy")
+    .requiredOption("--gateway-image <ref>", "image of the gateway")
+    .option("--cluster-domain <name>", "the cluster's DNS domain", "cluster.local")
+    .option("--watch-namespaces <list>", "comma-separated; empty: every namespace", list, [])
+    .option("--leader-election-namespace <name>", "where the Lease is kept", env.POD_NAMESPACE ?? "default")
+    .option("--leader-election-id <name>", "this process among its replicas", env.POD_NAME ?? `local-${process.pid}`)
+    .option("--metrics-port <port>", "port of /metrics, /healthz and /readyz", port, 8080)
+    .option("--log-level <level>", logLevels.join(" | "), oneOf(logLevels), "info")
+    .option("--kubeconfig <path>", "outside a cluster: which one to work on", env.KUBECONFIG);
+  const options = command.parse(argv).opts();
+  return {
+    images: {
+      postgres: options.postgresImage,
+      databaseProxy: options.databaseProxyImage,
+      gateway: options.gatewayImage,
+    },
+    clusterDomain: options.clusterDomain,
+    watchNamespaces: options.watchNamespaces,
+    leaderElection: { namespace: options.leaderElectionNamespace, identity: options.leaderElectionId },
+    metricsPort: options.metricsPort,
+    logLevel: options.logLevel,
+    kubeconfig: options.kubeconfig,
+  };
+}
+
+function list(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError("A port is 0 to 65535.");
+  return value;
+}
+
+function oneOf(allowed: readonly string[]) {
+  return (text: string): string => {
+    if (!allowed.includes(text)) throw new InvalidArgumentError(`Allowed: ${allowed.join(", ")}.`);
+    return text;
+  };
+}

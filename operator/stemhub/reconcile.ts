@@ -1,0 +1,196 @@
+import { stemhubKind } from "../api/kinds.ts";
+import { parseStemHub, type StemHub } from "../api/stemhub.ts";
+import { type ApplyDeps, applyIfChanged, applyStatusIfChanged } from "../runtime/apply.ts";
+import type { ReconcileDeps, ReconcileResult } from "../runtime/controller.ts";
+import { ConflictError, ForbiddenError, LeaseLostError } from "../runtime/errors.ts";
+import type { Recorder } from "../runtime/events.ts";
+import { formatKey, type Key, type KubeObject } from "../runtime/objects.ts";
+import type { Settings } from "../settings.ts";
+import { decideDeletion, deleteDataFinalizer, finalizerChange } from "./deletion.ts";
+import { appliedAnnotation, fieldManager } from "./metadata.ts";
+import { observe, type World } from "./observe.ts";
+import { type Phase, phases } from "./phases.ts";
+import type { Failure } from "./readiness.ts";
+import { StalledError } from "./stalled.ts";
+import { announcedStatus, computeStatus, statusEvents } from "./status.ts";
+
+/** What a pass may use: the runtime's parts, and what was set from outside. */
+export interface Deps extends ReconcileDeps {
+  readonly settings: Settings;
+  readonly recorder: Recorder;
+}
+
+/**
+ * One pass over one StemHub: what a phase reads, and where it leaves what later phases and the status need.
+ * A pass is thrown away at its end; the next one derives everything again.
+ */
+export interface Scope {
+  readonly stemhub: StemHub;
+  /** Taken when the pass began; a phase that needs what an earlier one made waits for the next pass. */
+  readonly world: World;
+  /** Objects that the spec asks for, from every phase that ran: what else we own is pruned. */
+  readonly desired: KubeObject[];
+  /** The soonest moment at which some phase wants to come again, in ms from now. */
+  requeueAfterMs: number | undefined;
+  /** What the release phase found, for the phases after it and for the status. */
+  release: import("./release/rollout.ts").Rollout | undefined;
+  /** Applies an object unless the live one is already so. */
+  readonly apply: (object: KubeObject) => Promise<void>;
+}
+
+/** How soon a deletion looks again whether pods have ended, should an event be lost. */
+const deletionPollMs = 5_000;
+/** How soon a namespace without rights is looked at again: an admin is at work on it, perhaps. */
+const forbiddenPollMs = 15_000;
+
+/**
+ * Brings one StemHub to what its spec says.
+ *
+ * Guarantees: safe to repeat at any moment; phases fail apart (a broken gateway never stops the database); the status is
+ * written in any case, and only where it changed. Nothing is written for a StemHub that is already as it should be.
+ */
+export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileResult> {
+  const { cache, settings } = deps;
+  const raw = cache.get(stemhubKind, key.namespace, key.name);
+  const watched = settings.watchNamespaces.length === 0 || settings.watchNamespaces.includes(key.namespace);
+  if (!raw || !watched) return {};
+  const stemhub = parseStemHub(raw);
+
+  const bound = await bindNamespace(stemhub, deps);
+  if (bound) return bound;
+  if (stemhub.metadata.deletionTimestamp) return await deleteStemHub(stemhub, deps);
+  await keepFinalizer(stemhub, deps);
+  await announce(stemhub, raw, deps);
+  return await runPhases(stemhub, raw, deps);
+}
+
+/** Watches the StemHub's namespace; where rights are missing, says so with the command that grants them. */
+async function bindNamespace(stemhub: StemHub, deps: Deps): Promise<ReconcileResult | undefined> {
+  const namespace = stemhub.metadata.namespace ?? "";
+  try {
+    await deps.cache.namespaceReady(namespace);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ForbiddenError)) throw error;
+    const failure: Failure = {
+      kind: "stalled",
+      reason: "NamespaceNotBound",
+      message:
+        `The operator has no rights in namespace ${namespace}. Grant them: kubectl -n ${namespace} create rolebinding stemhub-operator ` +
+        `--clusterrole=${deps.settings.namespaceClusterRole} --serviceaccount=${deps.settings.serviceAccount}`,
+    };
+    const status = computeStatus({ stemhub, world: undefined, release: undefined, failure, now: deps.clock.now() });
+    await applyStatusIfChanged(applyDeps(deps), stemhub, status);
+    return { requeueAfterMs: forbiddenPollMs };
+  }
+}
+
+/** The first write of a new generation: from here on nobody can read a stale Ready. */
+async function announce(stemhub: StemHub, raw: KubeObject, deps: Deps): Promise<void> {
+  const status = announcedStatus(stemhub, deps.clock.now());
+  if (status) await applyStatusIfChanged(applyDeps(deps), raw, status);
+}
+
+async function runPhases(stemhub: StemHub, raw: KubeObject, deps: Deps): Promise<ReconcileResult> {
+  const scope = createScope(stemhub, deps);
+  const failures: { phase: string; error: unknown }[] = [];
+  for (const phase of phases) {
+    try {
+      await phase.run(scope, deps);
+    } catch (error) {
+      // Leadership is gone: whatever is written from now on could fight the new leader.
+      if (deps.signal.aborted || error instanceof LeaseLostError) throw error;
+      deps.log.warn(
+        { key: formatKey(stemhub.metadata as Key), phase: phase.name, reason: String(error) },
+        "phase failed",
+      );
+      failures.push({ phase: phase.name, error });
+      if (phase.required) break;
+    }
+  }
+  await writeStatus(scope, raw, failureOf(failures), deps);
+  const [first] = failures;
+  // A person's trouble is not retried in a hurry; all else backs off by the queue's law.
+  if (first && !(first.error instanceof StalledError)) throw first.error;
+  return scope.requeueAfterMs === undefined ? {} : { requeueAfterMs: scope.requeueAfterMs };
+}
+
+/** Computed from a fresh look, so that the status tells what this pass made as well as what it found. */
+async function writeStatus(scope: Scope, raw: KubeObject, failure: Failure | undefined, deps: Deps): Promise<void> {
+  const { stemhub, release } = scope;
+  const world = observe(deps.cache, stemhub);
+  const status = computeStatus({ stemhub, world, release, failure, now: deps.clock.now() });
+  const live = deps.cache.get(stemhubKind, stemhub.metadata.namespace, stemhub.metadata.name) ?? raw;
+  for (const event of statusEvents(stemhub.status, status)) deps.recorder.event(raw, event);
+  await applyStatusIfChanged(applyDeps(deps), live, status);
+}
+
+function createScope(stemhub: StemHub, deps: Deps): Scope {
+  const desired: KubeObject[] = [];
+  return {
+    stemhub,
+    world: observe(deps.cache, stemhub),
+    desired,
+    requeueAfterMs: undefined,
+    release: undefined,
+    apply: async (object) => {
+      desired.push(object);
+      const { written, why } = await applyIfChanged(applyDeps(deps), object);
+      if (written) deps.log.info({ kind: object.kind, name: object.metadata.name, reason: why }, "applied");
+    },
+  };
+}
+
+async function keepFinalizer(stemhub: StemHub, deps: Deps): Promise<void> {
+  const change = finalizerChange(stemhub);
+  if (!change) return;
+  const others = (stemhub.metadata.finalizers ?? []).filter((finalizer) => finalizer !== deleteDataFinalizer);
+  await patchFinalizers(stemhub, change === "add" ? [...others, deleteDataFinalizer] : others, deps);
+}
+
+async function deleteStemHub(stemhub: StemHub, deps: Deps): Promise<ReconcileResult> {
+  if (!stemhub.metadata.finalizers?.includes(deleteDataFinalizer)) return {};
+  const decision = decideDeletion(stemhub, observe(deps.cache, stemhub));
+  deps.log.info({ key: formatKey(stemhub.metadata as Key), reason: decision.step }, "deleting with data");
+  switch (decision.step) {
+    case "stopDatabase":
+    case "removeData":
+      for (const { kind, name } of decision.removals) await deps.api.delete(kind, stemhub.metadata.namespace, name);
+      return { requeueAfterMs: deletionPollMs };
+    case "waitForPods":
+      return { requeueAfterMs: deletionPollMs };
+    case "done":
+      await patchFinalizers(
+        stemhub,
+        stemhub.metadata.finalizers.filter((f) => f !== deleteDataFinalizer),
+        deps,
+      );
+      return {};
+  }
+}
+
+/** Refused when anybody changed the object meanwhile: another controller's finalizer must not be lost. */
+async function patchFinalizers(stemhub: StemHub, finalizers: readonly string[], deps: Deps): Promise<void> {
+  const { namespace, name, resourceVersion } = stemhub.metadata;
+  const body = { metadata: { finalizers, resourceVersion } };
+  deps.cache.observe(await deps.api.patch(stemhubKind, namespace, name, body, { type: "merge" }));
+}
+
+function failureOf(failures: readonly { phase: string; error: unknown }[]): Failure | undefined {
+  const stalled = failures.find(({ error }) => error instanceof StalledError)?.error;
+  if (stalled instanceof StalledError) return { kind: "stalled", reason: stalled.reason, message: stalled.message };
+  const [first] = failures;
+  // A conflict is settled by reading again at once: nothing to tell anybody.
+  if (!first || first.error instanceof ConflictError) return undefined;
+  return {
+    kind: "retrying",
+    reason: "Retrying",
+    message: `${first.phase}: ${String(first.error)}. It is tried again by itself.`,
+  };
+}
+
+function applyDeps({ api, cache }: Deps): ApplyDeps {
+  return { api, cache, fieldManager, hashAnnotation: appliedAnnotation };
+}
+
+export type { Phase };

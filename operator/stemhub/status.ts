@@ -1,0 +1,125 @@
+import type { StemHub, StemHubStatus } from "../api/stemhub.ts";
+import type { EventDetails } from "../runtime/events.ts";
+import { appVerdict, componentStatuses } from "./app/status.ts";
+import { nextConditions, type Verdict } from "./conditions.ts";
+import { gatewayUrl } from "./gateway/status.ts";
+import { childNames } from "./names.ts";
+import { podsOf, type World } from "./observe.ts";
+import { firstPodTrouble } from "./pod-trouble.ts";
+import { type DatabaseFacts, databaseAvailable, databaseRedundant, databaseSummary } from "./postgres/verdicts.ts";
+import { type Failure, readiness } from "./readiness.ts";
+import { type Rollout, releaseVerdict } from "./release/rollout.ts";
+
+/** What a status is computed from. `world` is absent where the operator may not look; `release` where it did not get. */
+export interface StatusInput {
+  readonly stemhub: StemHub;
+  readonly world: World | undefined;
+  readonly release: Rollout | undefined;
+  readonly failure: Failure | undefined;
+  readonly now: number;
+}
+
+/** The whole status after a pass: derived from what was seen, and from the former one only for transition times. */
+export function computeStatus({ stemhub, world, release, failure, now }: StatusInput): StemHubStatus {
+  const previous = stemhub.status?.conditions ?? [];
+  const generation = stemhub.metadata.generation ?? 0;
+  if (!world) {
+    const verdicts = readiness({ ...unobserved, failure });
+    return {
+      ...stemhub.status,
+      observedGeneration: generation,
+      conditions: nextConditions(previous, verdicts, generation, now),
+    };
+  }
+  const facts = databaseFacts(stemhub, world);
+  const judged = {
+    databaseAvailable: databaseAvailable(facts),
+    databaseRedundant: databaseRedundant(facts, previous.find((c) => c.type === "DatabaseRedundant")?.reason),
+    appAvailable: appVerdict(stemhub, world),
+    releaseProgressing: releaseVerdict(stemhub, world, release),
+  };
+  const releaseFailed = judged.releaseProgressing.reason === "MigrationFailed";
+  const verdicts = [...readiness({ ...judged, releaseFailed, failure }), ...Object.values(judged)];
+  return {
+    observedGeneration: generation,
+    conditions: nextConditions(previous, verdicts, generation, now),
+    release: releaseStatus(stemhub, release),
+    database: {
+      ...(world.topology.primary === undefined ? {} : { primary: world.topology.primary }),
+      instances: facts.instances,
+      ready: world.topology.members.filter((member) => member.ready).length,
+      inSync: world.topology.members.filter((member) => member.inSync).length,
+      summary: databaseSummary(facts),
+    },
+    components: componentStatuses(stemhub, world),
+    gateway: { url: gatewayUrl(stemhub) },
+  };
+}
+
+/**
+ * The first write of a new generation: Ready is Unknown until the edit has been carried out, so that nobody who waits
+ * for Ready takes the former generation's word for it. Undefined where this generation has been announced already.
+ */
+export function announcedStatus(stemhub: StemHub, now: number): StemHubStatus | undefined {
+  const generation = stemhub.metadata.generation ?? 0;
+  if (stemhub.status?.observedGeneration === generation) return undefined;
+  const previous = stemhub.status?.conditions ?? [];
+  const message = `Generation ${generation} is being carried out.`;
+  const announced: Verdict[] = [
+    { type: "Ready", status: "Unknown", reason: "NewGeneration", message },
+    { type: "Reconciling", status: "True", reason: "NewGeneration", message },
+  ];
+  const kept = previous.filter((c) => !["Ready", "Reconciling", "Stalled"].includes(c.type));
+  return {
+    ...stemhub.status,
+    observedGeneration: generation,
+    conditions: nextConditions(previous, [...announced, ...kept], generation, now),
+  };
+}
+
+/** Events for what changed between two statuses: one for each condition whose status or reason is another. */
+export function statusEvents(before: StemHubStatus | undefined, after: StemHubStatus): EventDetails[] {
+  return (after.conditions ?? [])
+    .filter((condition) => told.has(condition.type))
+    .filter((condition) => {
+      const former = before?.conditions?.find((c) => c.type === condition.type);
+      return former?.status !== condition.status || former.reason !== condition.reason;
+    })
+    .map((condition) => ({
+      type: condition.status === "False" && !calmReasons.has(condition.reason) ? "Warning" : "Normal",
+      reason: condition.reason,
+      note: `${condition.type} is ${condition.status}: ${condition.message}`,
+    }));
+}
+
+/** Conditions whose changes are worth an event; Reconciling and Stalled only repeat Ready. */
+const told = new Set(["Ready", "DatabaseAvailable", "DatabaseRedundant", "AppAvailable", "ReleaseProgressing"]);
+/** False, and nothing to worry about. */
+const calmReasons = new Set(["Starting", "Forming", "SingleInstance", "RolledOut"]);
+
+const notObserved = (type: string): Verdict => ({
+  type,
+  status: "Unknown",
+  reason: "NotObserved",
+  message: "Not observed.",
+});
+const unobserved = {
+  databaseAvailable: notObserved("DatabaseAvailable"),
+  databaseRedundant: notObserved("DatabaseRedundant"),
+  appAvailable: notObserved("AppAvailable"),
+  releaseProgressing: notObserved("ReleaseProgressing"),
+  releaseFailed: false,
+} as const;
+
+function databaseFacts(stemhub: StemHub, world: World): DatabaseFacts {
+  return {
+    topology: world.topology,
+    instances: stemhub.spec.database.instances,
+    podTrouble: firstPodTrouble(podsOf(world, stemhub, "database"))?.message,
+    name: childNames(stemhub.metadata.name).database,
+  };
+}
+
+function releaseStatus(stemhub: StemHub, release: Rollout | undefined): NonNullable<StemHubStatus["release"]> {
+  return { ...stemhub.status?.release, ...release?.status };
+}
