@@ -29,6 +29,8 @@ export default defineConfig({
           name: "helm",
           include: ["charts/**/*.helm.test.ts"],
           testTimeout: 60_000,
+          // Hooks fetch and build programs where there are none yet.
+          hookTimeout: 1_200_000,
         },
       },
     ],

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { chart, helm, type Rendered, render } from "./helm.ts";
 import { restrictedViolations } from "./pod-security.ts";
@@ -23,6 +23,9 @@ const everything = {
   priorityClassName: "system-cluster-critical",
   "image.pullSecrets": ["registry"],
 };
+
+// The first run fetches helm, which no single test has the time for.
+beforeAll(() => helm("version"));
 
 test("helm lint --strict has nothing to say", async () => {
   await expect(helm("lint", "--strict", chart)).resolves.toContain("0 chart(s) failed");

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
+import { ensurePrograms } from "../e2e/cluster/local/programs.ts";
+import { silentProgress } from "../e2e/progress.ts";
 
 /** One object as a chart rendered it. */
 export interface Rendered {
@@ -25,20 +27,17 @@ const run = promisify(execFile);
 let program: Promise<string> | undefined;
 
 /**
- * Runs helm and returns what it printed. The program is the one of the cluster for development (built on first use), or
- * what HELM names, e.g. a Helm 3.
+ * Runs helm and returns what it printed. The program is the one of the cluster for development (fetched on first use),
+ * or what HELM names, e.g. a Helm 3.
  *
  * Errors: Error with helm's own words when it ends with another code than 0.
  */
 export async function helm(...args: string[]): Promise<string> {
-  program ??= process.env.HELM ? Promise.resolve(process.env.HELM) : builtHelm();
+  program ??= process.env.HELM
+    ? Promise.resolve(process.env.HELM)
+    : ensurePrograms(["helm"], silentProgress).then((bin) => join(bin, "helm"));
   const { stdout } = await run(await program, args, { maxBuffer: 64 * 1024 * 1024, timeout: 60_000 });
   return stdout;
-}
-
-async function builtHelm(): Promise<string> {
-  const { ensurePrograms } = await import("../e2e/cluster/local/programs.ts");
-  return join(await ensurePrograms(["helm"], () => undefined), "helm");
 }
 
 /** The objects of a release, with some values set. */

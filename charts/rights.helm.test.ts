@@ -39,7 +39,7 @@ beforeAll(async () => {
   for (const object of rendered) await admin.apply(object as unknown as KubeObject);
   // The authorizer learns of new bindings by a watch of its own.
   await vi.waitUntil(() => may("get", "secrets", { namespace: "studio" }), { timeout: 10_000, interval: 50 });
-}, 120_000);
+});
 
 afterAll(async () => {
   await server?.stop();
