@@ -178,7 +178,7 @@ describe("CRDs", () => {
   const files = readdirSync(`${chart}/files/crds`).filter((name) => name.endsWith(".yaml"));
 
   test("each file is rendered as it is, and kept when the release goes", async () => {
-    const crds = ofKind(await render(), "CustomResourceDefinition");
+    const crds = ofKind(await render({ "crds.enabled": true }), "CustomResourceDefinition");
     expect(crds).toHaveLength(files.length);
     expect(crds.length).toBeGreaterThan(0);
     for (const file of files) {
@@ -192,7 +192,8 @@ describe("CRDs", () => {
     }
   });
 
-  test("crds.enabled=false renders none", async () => {
+  test("crds.enabled is true where nothing is said; false renders none", async () => {
+    expect(await helm("show", "values", chart, "--jsonpath", "{.crds.enabled}")).toBe("true");
     expect(ofKind(await render({ "crds.enabled": false }), "CustomResourceDefinition")).toEqual([]);
   });
 });

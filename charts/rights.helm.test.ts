@@ -27,7 +27,10 @@ let operator: KubeApi;
 let rendered: Rendered[];
 
 beforeAll(async () => {
-  [server, rendered] = await Promise.all([startApiServer(), render({ watchNamespaces: ["studio"] })]);
+  [server, rendered] = await Promise.all([
+    startApiServer(),
+    render({ watchNamespaces: ["studio"], "crds.enabled": true }),
+  ]);
   admin = await server.admin({ kinds: [reviews] });
   const headers = { authorization: `Bearer ${server.adminToken}`, "impersonate-user": account };
   const tls = { id: "test", ca: server.ca };
@@ -59,7 +62,7 @@ async function may(verb: string, resource: string, where: { group?: string; name
     metadata: { name: "" },
     spec: { user: account, resourceAttributes: { verb, resource: plural, subresource, ...where } },
   });
-  return (review["status"] as { allowed?: boolean } | undefined)?.allowed === true;
+  return (review.status as { allowed?: boolean } | undefined)?.allowed === true;
 }
 
 const groupOf = (kind: ResourceKind) => kind.apiVersion.split("/").at(-2) ?? "";
