@@ -1,0 +1,122 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type DatabaseClient, databaseClient } from "../support/database.ts";
+import { longestGapMs, missingRows } from "../support/ledger.ts";
+import { condition, untilStemHub } from "../support/ready.ts";
+import { echoStemHub } from "../support/studio.ts";
+import { environment, inNamespace } from "../support/suite.ts";
+
+const kubectl = inNamespace("e2e-database");
+
+/** From a primary's pod deleted to all three in sync again: a restart, a rejoin, one look of the operator. */
+const wholeAgainDeadlineMs = 90_000;
+
+let database: DatabaseClient;
+
+beforeAll(async () => {
+  await kubectl.apply(echoStemHub("three", { spec: { database: { storage: { size: "1Gi" } } } }));
+  await untilStemHub(kubectl, "three");
+  database = await databaseClient(kubectl, "three", environment().images.postgres);
+}, 180_000);
+
+test("three instances are in sync, on three nodes", async () => {
+  const { status } = await untilStemHub(kubectl, "three", "condition=DatabaseRedundant");
+  expect(status?.database).toMatchObject({ instances: 3, ready: 3, inSync: 3 });
+  const nodes = (await databasePods()).map((pod) => (pod.spec as { nodeName: string }).nodeName);
+  expect(new Set(nodes).size).toBe(3);
+});
+
+test("data pages carry checksums", async () => {
+  expect(await database.sql("SHOW data_checksums")).toBe("on");
+});
+
+describe("connections", () => {
+  test.each(["db", "db-rw", "db-ro"] as const)("%s: without TLS nobody gets in", async (at) => {
+    await expect(database.sql("SELECT 1", { at, sslmode: "disable" })).rejects.toThrow(/no encryption/);
+  });
+
+  test.each(["db", "db-rw", "db-ro"] as const)(
+    "%s: its certificate is verified by the StemHub's authority",
+    async (at) => {
+      const version = "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+      expect(await database.sql(version, { at, sslmode: "verify-full" })).toMatch(/^TLSv1\.[23]$/);
+    },
+  );
+
+  test.each([
+    ["db", "f"],
+    ["db-rw", "f"],
+    ["db-ro", "t"],
+  ] as const)("%s leads to a server that is in recovery: %s", async (at, inRecovery) => {
+    expect(await database.sql("SELECT pg_is_in_recovery()", { at })).toBe(inRecovery);
+  });
+});
+
+describe("roles", () => {
+  test("what the migrator makes, the app may read and write", async () => {
+    await database.sql("CREATE TABLE songs (id serial PRIMARY KEY, title text)", { as: "migrator" });
+    const title = "INSERT INTO songs (title) VALUES ('Blue Room') RETURNING title";
+    expect(await database.sql(title)).toBe("Blue Room");
+    expect(await database.sql("UPDATE songs SET title = 'Red Room'; SELECT title FROM songs")).toBe("Red Room");
+  });
+
+  test.each([
+    "CREATE TABLE forbidden (id int)",
+    "ALTER TABLE songs ADD COLUMN forbidden int",
+    "DROP TABLE songs",
+    "TRUNCATE songs",
+    "CREATE ROLE forbidden",
+    "SET ROLE stemhub_owner",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+  ])("the app may not: %s", async (statement) => {
+    await expect(database.sql(statement)).rejects.toThrow(/permission denied|must be owner/);
+  });
+
+  test("the migrator is no superuser", async () => {
+    const rights =
+      "SELECT rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = session_user";
+    expect(await database.sql(rights, { as: "migrator" })).toBe("f");
+  });
+});
+
+test("given a writer, when the primary's pod is deleted, then no acknowledged row is lost and all three are in sync again", async () => {
+  const writer = await database.startWriter("db-rw");
+  await writer.goesOn(40, 30_000);
+  const { primary } = (await untilStemHub(kubectl, "three")).status?.database ?? {};
+  expect(primary).toBeDefined();
+
+  const began = performance.now();
+  await kubectl.delete(`pod/${primary}`, { wait: true });
+  // The pod has ended, so whoever acknowledges from here on is another primary, or the same one started again.
+  await writer.goesOn(40, 30_000);
+  const sync = "jsonpath={.status.database.inSync}=3" as const;
+  await kubectl.wait(`pod/${primary}`, "condition=Ready", wholeAgainDeadlineMs);
+  const whole = await untilStemHub(kubectl, "three", sync, wholeAgainDeadlineMs);
+  const seconds = (performance.now() - began) / 1_000;
+
+  const acknowledged = await writer.stop();
+  const rows = new Set((await database.sql("SELECT id FROM ledger", { at: "db-rw" })).split("\n").map(Number));
+  const gap = longestGapMs(acknowledged) / 1_000;
+  console.log(
+    `primary's pod deleted: ${acknowledged.length} rows acknowledged, write gap ${gap.toFixed(1)} s, whole again after ${seconds.toFixed(0)} s`,
+  );
+  expect(missingRows(acknowledged, rows)).toEqual([]);
+  expect(whole.status?.database?.primary).not.toBe(primary);
+}, 240_000);
+
+test("through -db the app finds the new primary by itself", async () => {
+  expect(await database.sql("INSERT INTO songs (title) VALUES ('Green Room') RETURNING title", { at: "db" })).toBe(
+    "Green Room",
+  );
+});
+
+test("one instance works too, and says that it has no replica", async () => {
+  await kubectl.apply(echoStemHub("one"));
+  const stemhub = await untilStemHub(kubectl, "one");
+  expect(condition(stemhub, "DatabaseRedundant")).toMatchObject({ status: "False", reason: "SingleInstance" });
+  const single = await databaseClient(kubectl, "one", environment().images.postgres);
+  expect(await single.sql("SELECT pg_is_in_recovery()", { at: "db-ro" })).toBe("f");
+}, 120_000);
+
+function databasePods() {
+  return kubectl.list("pods", "app.kubernetes.io/instance=three,app.kubernetes.io/component=database");
+}

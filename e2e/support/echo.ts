@@ -1,0 +1,46 @@
+/**
+ * A component that answers every request with what it received: cheap to start, needs neither database nor storage, and
+ * shows what a gateway let through. It runs on any image with Python 3.
+ */
+export function echoComponent(greeting: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return {
+    command: ["python3", "-u", "-c", echoProgram],
+    env: [{ name: "GREETING", value: greeting }],
+    resources: { requests: { cpu: "20m", memory: "32Mi" }, limits: { memory: "128Mi" } },
+    replicas: { min: 1 },
+    terminationGracePeriodSeconds: 10,
+    ...more,
+  };
+}
+
+/** What an echo component answers. */
+export interface Echo {
+  readonly greeting: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bodyBytes: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const echoProgram = `
+import http.server, json, os, signal, sys
+class Echo(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self):
+        size = int(self.headers.get("content-length") or 0)
+        left = size
+        while left > 0: left -= len(self.rfile.read(min(left, 65536)) or b" " * left)
+        text = json.dumps({"greeting": os.environ["GREETING"], "method": self.command, "path": self.path,
+            "headers": {name.lower(): value for name, value in self.headers.items()}, "bodyBytes": size,
+            "environment": {name: value for name, value in os.environ.items() if name.startswith("DATABASE")}}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer
+    def log_message(self, *_): pass
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+http.server.ThreadingHTTPServer(("", 8080), Echo).serve_forever()
+`;
