@@ -45,14 +45,14 @@ export interface WatchEvent {
   readonly object: KubeObject;
 }
 
-export interface WatchOptions extends Selectors {
+/** `timeoutMs` (default 10 000) is until the server accepts the watch. */
+export interface WatchOptions extends Selectors, CallOptions {
   /** The version after which to begin. */
   readonly resourceVersion: string;
   /** The server ends the watch after that long. Resuming is cheap, so an end is no failure. */
   readonly timeoutSeconds: number;
   /** The connection counts as dead when nothing (not even a bookmark) was read for that long. */
   readonly idleMs: number;
-  readonly signal?: AbortSignal;
 }
 
 /** What a bound client asks before each request. `check` throws when no more request may start. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { MemoryApiServer } from "../testing/memory-api.ts";
 import { applyIfChanged, applyStatusIfChanged, hashOf } from "./apply.ts";
+import { ConflictError } from "./errors.ts";
 import type { KubeObject } from "./objects.ts";
 
 /** A cache that shows exactly what the server has. */
@@ -56,7 +57,7 @@ test("stringData is refused: nothing could tell whether it is applied", async ()
   await expect(applyIfChanged(setUp().deps, { ...desired, stringData: {} })).rejects.toThrow("use data");
 });
 
-test("a status is written when it differs, to this incarnation of the object only", async () => {
+test("a status is written when it differs, against the newest object that the cache has", async () => {
   const { deps, server, find } = setUp();
   await applyIfChanged(deps, desired);
   const live = find("a") as KubeObject;
@@ -68,6 +69,8 @@ test("a status is written when it differs, to this incarnation of the object onl
     written: true,
   });
   expect(server.calls.filter(({ verb }) => verb === "apply")).toHaveLength(3);
+  const gone = { ...live, metadata: { ...live.metadata, uid: "another" } };
+  await expect(applyStatusIfChanged(deps, gone, { ready: true })).rejects.toBeInstanceOf(ConflictError);
 });
 
 test("a hash is of what apply would send: order, undefined and null do not count", () => {

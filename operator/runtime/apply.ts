@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { ApplyOptions, KubeApi } from "./api.ts";
 import type { CacheReader } from "./cache.ts";
 import { findDrift } from "./drift.ts";
+import { ConflictError } from "./errors.ts";
 import type { KubeObject } from "./objects.ts";
 
 export interface ApplyDeps {
@@ -58,23 +59,33 @@ export async function applyIfChanged(
 
 /**
  * Writes `status` by server-side apply of the subresource, unless the live one is equal to it. The status is all ours:
- * a field that `status` does not have is removed. Guarantees that no other incarnation of the object is written to.
+ * a field that `status` does not have is removed. `judged` is the object that the status is about.
  *
- * Errors: ConflictError when the object was deleted and created again meanwhile; ApiError 404 when it is gone.
+ * Guarantees that no other incarnation of the object is written to: on an object that was deleted and created again, a
+ * Ready of the old one would look like the truth (both have generation 1). The API server does not compare the uid
+ * here, only the resource version; so the newest one that the cache has goes with the request.
+ *
+ * Errors: ConflictError when the object has changed beyond what the cache has seen, or is another one or gone: come
+ * again at once.
  */
-export async function applyStatusIfChanged(deps: ApplyDeps, live: KubeObject, status: object): Promise<Applied> {
+export async function applyStatusIfChanged(deps: ApplyDeps, judged: KubeObject, status: object): Promise<Applied> {
+  const { name, namespace, uid } = judged.metadata;
+  const live = deps.cache.get(judged, namespace, name);
+  if (live?.metadata.uid !== uid || !live) {
+    const message = `${judged.kind} ${name} is another one by now, or gone`;
+    throw new ConflictError({ status: 409, reason: "Conflict", message });
+  }
   const hash = hashOf(status);
   if (hashOf(live.status ?? {}) === hash || isSettled(deps, live, "/status", hash)) {
     return { object: live, written: false, changed: false };
   }
-  const { name, namespace, uid } = live.metadata;
-  const metadata = { name, ...(namespace ? { namespace } : {}), ...(uid ? { uid } : {}) };
+  const { resourceVersion } = live.metadata;
+  const metadata = { name, ...(namespace ? { namespace } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
   const sent = { apiVersion: live.apiVersion, kind: live.kind, metadata, status };
   const object = await deps.api.apply(sent, { fieldManager: deps.fieldManager, subresource: "status" });
   deps.cache.observe(object);
   settle(deps, object, "/status", hash);
-  const changed = object.metadata.resourceVersion !== live.metadata.resourceVersion;
-  return { object, written: true, changed, why: "status changed" };
+  return { object, written: true, changed: object.metadata.resourceVersion !== resourceVersion, why: "status changed" };
 }
 
 function reasonToApply(deps: ApplyDeps, desired: KubeObject, hash: string, live: KubeObject | undefined) {

@@ -6,7 +6,7 @@ import type { Metrics } from "./metrics.ts";
 import { type KindRef, type KubeObject, kindId, type ResourceKind } from "./objects.ts";
 import { parseSelector } from "./selector.ts";
 import { type Change, Store } from "./store.ts";
-import { runWatch } from "./watch.ts";
+import { runWatch, type WatchTiming } from "./watch.ts";
 
 /** What to watch of a kind. */
 export interface WatchSpec {
@@ -47,6 +47,8 @@ export interface CacheOptions {
   readonly perNamespace: readonly WatchSpec[];
   /** Only this manager's managedFields are kept in cached objects; those of others are dropped to save memory. */
   readonly fieldManager: string;
+  /** For tests: how patient the watches are. */
+  readonly timing?: Partial<WatchTiming>;
 }
 
 /** Reading what was seen. Objects are shared by all readers: whoever changes one breaks the others. */
@@ -206,10 +208,10 @@ class WatchCache implements Cache {
   }
 
   async #run(ns: string, group: Group, entry: Entry): Promise<void> {
-    const { api, clock, log, metrics, signal } = this.#options;
+    const { api, clock, log, metrics, signal, timing } = this.#options;
     const { kind } = entry.spec;
     const about = { kind: kind.kind, namespace: ns };
-    const deps = { api, clock, signal: AbortSignal.any([signal, group.end.signal]) };
+    const deps = { api, clock, signal: AbortSignal.any([signal, group.end.signal]), ...(timing ? { timing } : {}) };
     await runWatch(
       deps,
       { ...entry.spec, namespace: ns === clusterWide ? undefined : ns },

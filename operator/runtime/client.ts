@@ -96,7 +96,7 @@ export class ApiClient implements KubeApi {
       resourceVersion: options.resourceVersion,
       timeoutSeconds: options.timeoutSeconds,
     };
-    const request = this.#request("GET", pathOf(kind, ns), options.signal ? { signal: options.signal } : {}, query);
+    const request = this.#request("GET", pathOf(kind, ns), options, query);
     const { response, chunks } = await this.#counted(request.method, () =>
       this.#parts.http
         .stream(request, options.idleMs)

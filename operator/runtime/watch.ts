@@ -89,11 +89,27 @@ function afterFailure(resourceVersion: string, error: unknown): WatchState {
   return error instanceof ExpiredError ? { name: "empty" } : { name: "listed", resourceVersion };
 }
 
-/** After kube-rs' DefaultBackoff, which follows client-go's reflector: 800 ms to 30 s. */
-const failureLimits: BackoffLimits = { minMs: 800, maxMs: 30_000 };
+/** How patient a watch is. Tests are less so. */
+export interface WatchTiming {
+  /** After failures. Default after kube-rs' DefaultBackoff, which follows client-go's reflector: 800 ms to 30 s. */
+  readonly failure: BackoffLimits;
+  /** While RBAC refuses. At most 10 s: a RoleBinding that an admin adds should be seen to work. */
+  readonly forbidden: BackoffLimits;
+  /** Until a page of a list has come, or a watch was accepted. */
+  readonly answerMs: number;
+  /**
+   * No byte for that long is a dead connection. Bookmarks come about once a minute (the API server adds up to a
+   * quarter). A peer that vanished is noticed sooner by TCP (see http.ts); this is for what stalls in between.
+   */
+  readonly idleMs: number;
+}
 
-/** A RoleBinding that an admin adds should be seen to work. */
-const forbiddenLimits: BackoffLimits = { minMs: 800, maxMs: 10_000 };
+const defaultTiming: WatchTiming = {
+  failure: { minMs: 800, maxMs: 30_000 },
+  forbidden: { minMs: 800, maxMs: 10_000 },
+  answerMs: 15_000,
+  idleMs: 90_000,
+};
 
 /** A watch that ended sooner is counted as failed, or a server that closes at once would be asked in a tight loop. */
 const shortWatchMs = 1_000;
@@ -101,9 +117,7 @@ const shortWatchMs = 1_000;
 /** The server ends a watch after a random time between these, so that those of many clients do not end together. */
 const watchSeconds = { min: 300, max: 600 };
 
-/** Bookmarks come about once a minute (the API server adds up to a quarter): no byte for longer is a dead connection. */
-const idleMs = 90_000;
-
+/** Objects a page, as client-go: 500 Deployments are about 4 MB. */
 const pageSize = 500;
 
 export interface WatchTarget extends Selectors {
@@ -126,19 +140,21 @@ export interface WatchDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly random?: () => number;
+  readonly timing?: Partial<WatchTiming>;
 }
 
 /** Lists and watches one collection until the signal, through whatever the network does. */
 export async function runWatch(deps: WatchDeps, target: WatchTarget, listener: WatchListener): Promise<void> {
   const { api, clock, signal, random = Math.random } = deps;
+  const { failure, forbidden, answerMs, idleMs } = { ...defaultTiming, ...deps.timing };
   const { kind, namespace, labelSelector, fieldSelector } = target;
   const selectors = { ...(labelSelector ? { labelSelector } : {}), ...(fieldSelector ? { fieldSelector } : {}) };
   const timeoutSeconds = () => Math.round(watchSeconds.min + random() * (watchSeconds.max - watchSeconds.min));
+  const bounds = { ...selectors, signal, timeoutMs: answerMs };
   const source: WatchSource = {
-    page: (next) =>
-      api.listPage(kind, namespace, { ...selectors, signal, limit: pageSize, ...(next ? { continue: next } : {}) }),
+    page: (next) => api.listPage(kind, namespace, { ...bounds, limit: pageSize, ...(next ? { continue: next } : {}) }),
     watch: (resourceVersion) =>
-      api.watch(kind, namespace, { ...selectors, signal, resourceVersion, timeoutSeconds: timeoutSeconds(), idleMs }),
+      api.watch(kind, namespace, { ...bounds, resourceVersion, timeoutSeconds: timeoutSeconds(), idleMs }),
   };
 
   let state: WatchState = { name: "empty" };
@@ -164,7 +180,7 @@ export async function runWatch(deps: WatchDeps, target: WatchTarget, listener: W
       continue;
     }
     failures += 1;
-    const limits = done.error instanceof ForbiddenError ? forbiddenLimits : failureLimits;
+    const limits = done.error instanceof ForbiddenError ? forbidden : failure;
     const delayMs = Math.max(backoffMs(failures, limits, random), retryAfterOf(done.error) ?? 0);
     if (done.error !== undefined) listener.onFailure(done.error, delayMs);
     try {

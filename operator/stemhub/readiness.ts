@@ -39,7 +39,7 @@ const rules: readonly Rule[] = [
     return databaseAvailable.status === "True" ? undefined : { status: "False", ...said(databaseAvailable) };
   },
   /** Before the consequence: the former release may well be serving. */
-  function releaseFailed({ releaseFailed, releaseProgressing }) {
+  function releaseFailing({ releaseFailed, releaseProgressing }) {
     return releaseFailed ? { status: "False", ...said(releaseProgressing), stalled: true } : undefined;
   },
   function appUnavailable({ appAvailable }) {

@@ -2,7 +2,7 @@ import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 
-x509.cryptoProvider.set(webcrypto as Crypto);
+x509.cryptoProvider.set(webcrypto);
 
 /** ECDSA on P-256: what PostgreSQL, Patroni, HAProxy and nginx all take, and small. */
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
@@ -24,16 +24,16 @@ export async function createAuthority(commonName: string, now: number): Promise<
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: [{ CN: [commonName] }],
-    keys: keys as CryptoKeyPair,
+    keys: keys,
     signingAlgorithm: algorithm,
     ...validity(now),
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as CryptoKey),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey as CryptoKey) };
+  return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey) };
 }
 
 /**
@@ -55,8 +55,8 @@ export async function issueCertificate(authority: KeyPair, hosts: readonly strin
   const certificate = await x509.X509CertificateGenerator.create({
     subject: commonName === undefined ? "" : [{ CN: [commonName] }],
     issuer: issuer.subjectName,
-    publicKey: keys.publicKey as CryptoKey,
-    signingKey: signingKey as CryptoKey,
+    publicKey: keys.publicKey,
+    signingKey,
     signingAlgorithm: algorithm,
     ...validity(now),
     extensions: [
@@ -67,7 +67,7 @@ export async function issueCertificate(authority: KeyPair, hosts: readonly strin
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
-  return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey as CryptoKey) };
+  return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey) };
 }
 
 /** The names that a certificate answers to. */
@@ -80,6 +80,6 @@ function validity(now: number) {
   return { notBefore: new Date(now - backdateMs), notAfter: new Date(now + lifetimeDays * 86_400_000) };
 }
 
-async function exportKey(key: CryptoKey): Promise<string> {
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");
 }

@@ -1,0 +1,124 @@
+import type { Component, ComponentName, StemHub, Volume } from "../../api/stemhub.ts";
+import type { KubeObject } from "../../runtime/objects.ts";
+import { apiDefaults, environmentOf, withDefaults } from "../environment.ts";
+import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
+import { childNames } from "../names.ts";
+import { restrictedContainer, restrictedPod } from "../pod-security.ts";
+import { replicasToApply } from "./replicas.ts";
+
+/**
+ * Seconds that a pod goes on serving after it was told to end. Endpoints, kube-proxy and the gateway learn of the end one
+ * after another; until they have, requests still arrive.
+ */
+const drainSeconds = 5;
+
+/** One component's Deployment. `live` is the one there is, for what belongs to others in it. */
+export function componentDeployment(
+  stemhub: StemHub,
+  name: ComponentName,
+  component: Component,
+  live: KubeObject | undefined,
+  clusterDomain: string,
+): KubeObject {
+  const metadata = childMetadata(stemhub, childNames(stemhub.metadata.name).component(name), name);
+  const selector = selectorLabels(stemhub.metadata.name, name);
+  const env = withDefaults(component.env, name === "api" ? apiDefaults : []);
+  const environment = environmentOf({ stemhub, env, login: "app", clusterDomain });
+  const replicas = replicasToApply(component, live);
+  const { runAsUser, runAsGroup, fsGroup } = component.securityContext;
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata,
+    spec: {
+      ...(replicas === undefined ? {} : { replicas }),
+      selector: { matchLabels: selector },
+      // A new pod is ready before an old one ends: the number that serves never falls below what is wanted.
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      progressDeadlineSeconds: 600,
+      template: {
+        metadata: { labels: childLabels(stemhub.metadata.name, name) },
+        spec: {
+          serviceAccountName: metadata.name,
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: component.terminationGracePeriodSeconds,
+          securityContext: restrictedPod({
+            uid: runAsUser,
+            ...(runAsGroup === undefined ? {} : { gid: runAsGroup }),
+            ...(fsGroup === undefined ? {} : { fsGroup }),
+          }),
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: "kubernetes.io/hostname",
+              whenUnsatisfiable: "ScheduleAnyway",
+              labelSelector: { matchLabels: selector },
+            },
+          ],
+          containers: [
+            {
+              name,
+              image: stemhub.spec.release.images[name] ?? "",
+              imagePullPolicy: "IfNotPresent",
+              ...(component.command === undefined ? {} : { command: component.command }),
+              ...(component.args === undefined ? {} : { args: component.args }),
+              env: environment.env,
+              ...(component.envFrom === undefined ? {} : { envFrom: component.envFrom.map(sourceOf) }),
+              ports: [{ name: "http", containerPort: component.port, protocol: "TCP" }],
+              resources: component.resources,
+              startupProbe: httpProbe(component.probes.startup),
+              readinessProbe: httpProbe(component.probes.readiness),
+              livenessProbe: httpProbe(component.probes.liveness),
+              lifecycle: { preStop: { sleep: { seconds: drainSeconds } } },
+              securityContext: restrictedContainer(),
+              volumeMounts: [
+                { name: "stemhub-tmp", mountPath: "/tmp" },
+                ...environment.volumeMounts,
+                ...(component.volumes ?? []).map(({ name: volume, mountPath, readOnly }) => ({
+                  name: volume,
+                  mountPath,
+                  ...(readOnly ? { readOnly } : {}),
+                })),
+              ],
+            },
+          ],
+          volumes: [
+            { name: "stemhub-tmp", emptyDir: {} },
+            ...environment.volumes,
+            ...(component.volumes ?? []).map(podVolume),
+          ],
+        },
+      },
+    },
+  };
+}
+
+function httpProbe(probe: Component["probes"]["readiness"]) {
+  const { path, ...times } = probe;
+  return { httpGet: { path, port: "http" }, ...times };
+}
+
+function sourceOf({ secret, configMap, prefix }: NonNullable<Component["envFrom"]>[number]) {
+  return {
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(secret ? { secretRef: { name: secret.name } } : {}),
+    ...(configMap ? { configMapRef: { name: configMap.name } } : {}),
+  };
+}
+
+/** The allow-list of volumes, said in Kubernetes' words. The schema lets exactly one of them through. */
+function podVolume({ name, emptyDir, configMap, secret, projected, claim }: Volume): Record<string, unknown> {
+  if (emptyDir) {
+    const { sizeLimit, medium } = emptyDir;
+    return { name, emptyDir: { ...(medium ? { medium } : {}), ...(sizeLimit === undefined ? {} : { sizeLimit }) } };
+  }
+  if (configMap) return { name, configMap: { name: configMap.name } };
+  if (secret) return { name, secret: { secretName: secret.name } };
+  if (claim) return { name, persistentVolumeClaim: { claimName: claim.name } };
+  const sources = (projected?.sources ?? []).map((source) => ({
+    ...(source.configMap ? { configMap: { name: source.configMap.name } } : {}),
+    ...(source.secret ? { secret: { name: source.secret.name } } : {}),
+  }));
+  return { name, projected: { sources } };
+}
