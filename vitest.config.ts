@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Three projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
- * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm. The cluster suite has a runner of its
- * own: `npm run e2e`.
+ * Four projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
+ * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm; `e2e` proves what the platform does on
+ * a cluster, which its set-up brings up where there is none.
  */
 export default defineConfig({
   test: {
@@ -31,6 +31,17 @@ export default defineConfig({
           testTimeout: 60_000,
           // Hooks fetch and build programs where there are none yet.
           hookTimeout: 1_200_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["e2e/specs/**/*.e2e.ts"],
+          globalSetup: ["e2e/support/global-setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+          // One cluster on one machine: two specs at once would measure each other.
+          fileParallelism: false,
         },
       },
     ],

@@ -2,8 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type DatabaseClient, databaseClient } from "../support/database.ts";
 import { longestGapMs, missingRows } from "../support/ledger.ts";
 import { condition, untilStemHub } from "../support/ready.ts";
-import { echoStemHub } from "../support/studio.ts";
-import { environment, inNamespace } from "../support/suite.ts";
+import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
 const kubectl = inNamespace("e2e-database");
 

@@ -2,8 +2,7 @@ import { expect, test } from "vitest";
 import { databaseClient } from "../support/database.ts";
 import { eventually } from "../support/deadline.ts";
 import { untilStemHub } from "../support/ready.ts";
-import { echoStemHub } from "../support/studio.ts";
-import { environment, inNamespace } from "../support/suite.ts";
+import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
 const kubectl = inNamespace("e2e-deletion");
 const byStemHub = "stemhub.dev/stemhub=kept";

@@ -3,8 +3,7 @@ import type { Echo } from "../support/echo.ts";
 import { echoComponent } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
 import { untilStemHub } from "../support/ready.ts";
-import { echoStemHub } from "../support/studio.ts";
-import { environment, inNamespace } from "../support/suite.ts";
+import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
 const kubectl = inNamespace("e2e-gateway");
 

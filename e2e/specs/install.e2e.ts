@@ -5,8 +5,7 @@ import { eventually } from "../support/deadline.ts";
 import { operatorRelease } from "../support/namespace.ts";
 import { operatorLeader, operatorPods } from "../support/operator.ts";
 import { untilStemHub } from "../support/ready.ts";
-import { echoStemHub } from "../support/studio.ts";
-import { adminKubectl, environment, inNamespace } from "../support/suite.ts";
+import { adminKubectl, echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
 const kubectl = inNamespace("e2e-install");
 const system = adminKubectl().in(operatorRelease.namespace);

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { bindOperator } from "../support/namespace.ts";
 import { condition, type SeenStemHub, untilStemHub } from "../support/ready.ts";
-import { echoStemHub } from "../support/studio.ts";
-import { inNamespace } from "../support/suite.ts";
+import { echoStemHub, inNamespace } from "../support/suite.ts";
 
 const kubectl = inNamespace("e2e-namespaces", { bound: false });
 

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, inject } from "vitest";
 import { diagnosis } from "./diagnosis.ts";
 import { Kubectl } from "./kubectl.ts";
 import { namespaceFor } from "./namespace.ts";
+import { type EchoOptions, echoStemHubOf, type WrittenStemHub } from "./studio.ts";
 
 /** What the suite's set-up hands to each file: plain values, since they cross a process boundary. */
 export interface SuiteEnvironment {
@@ -34,6 +35,11 @@ export function environment(): SuiteEnvironment {
 /** kubectl as an admin of the cluster, in no particular namespace. */
 export function adminKubectl(): Kubectl {
   return new Kubectl(environment().kubectl);
+}
+
+/** A small StemHub that echoes, on an image that every cluster of the suite has. */
+export function echoStemHub(name: string, options: EchoOptions = {}): WrittenStemHub {
+  return echoStemHubOf(environment().images.postgres, name, options);
 }
 
 /**
