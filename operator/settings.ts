@@ -7,6 +7,8 @@ export interface Settings {
   /** Namespaces whose StemHubs are worked on; empty: every namespace. */
   readonly watchNamespaces: readonly string[];
   readonly leaderElection: { readonly namespace: string; readonly identity: string };
+  /** What the command names that grants rights in a namespace: set by the chart. */
+  readonly rights: { readonly clusterRole: string; readonly serviceAccount: string };
   readonly metricsPort: number;
   readonly logLevel: string;
   /** Path of a kubeconfig; absent inside a cluster. */
@@ -20,6 +22,7 @@ const logLevels = ["debug", "info", "warn", "error"];
  * operator that starts with half its settings would be worse than none.
  */
 export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): Settings {
+  const identity = `${env.POD_NAME ?? "local"}-${randomUUID().slice(0, 8)}`;
   const command = new Command("stemhub-operator")
     .description("Turns StemHub objects into running platforms.")
     .requiredOption("--postgres-image <ref>", "image of the database pods")
@@ -28,7 +31,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): S
     .option("--cluster-domain <name>", "the cluster's DNS domain", "cluster.local")
     .option("--watch-namespaces <list>", "comma-separated; empty: every namespace", list, [])
     .option("--leader-election-namespace <name>", "where the Lease is kept", env.POD_NAMESPACE ?? "default")
-    .option("--leader-election-id <name>", "this process among its replicas", env.POD_NAME ?? `local-${process.pid}`)
+    .option("--leader-election-id <name>", "this process, and no other that ever was", identity)
     .option("--metrics-port <port>", "port of /metrics, /healthz and /readyz", port, 8080)
     .option("--log-level <level>", logLevels.join(" | "), oneOf(logLevels), "info")
     .option("--kubeconfig <path>", "outside a cluster: which one to work on", env.KUBECONFIG);
@@ -42,6 +45,10 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): S
     clusterDomain: options.clusterDomain,
     watchNamespaces: options.watchNamespaces,
     leaderElection: { namespace: options.leaderElectionNamespace, identity: options.leaderElectionId },
+    rights: {
+      clusterRole: env.NAMESPACE_CLUSTER_ROLE ?? "stemhub-operator-namespace",
+      serviceAccount: `${options.leaderElectionNamespace}:${env.POD_SERVICE_ACCOUNT ?? "stemhub-operator"}`,
+    },
     metricsPort: options.metricsPort,
     logLevel: options.logLevel,
     kubeconfig: options.kubeconfig,

@@ -99,7 +99,10 @@ function containerVariable(variable: EnvVar, input: EnvironmentInput): Record<st
   return { name, value: (value ?? "").replaceAll("$", "$$$$") };
 }
 
-function databaseValue(database: NonNullable<EnvVar["database"]>, { stemhub, clusterDomain }: EnvironmentInput): string {
+function databaseValue(
+  database: NonNullable<EnvVar["database"]>,
+  { stemhub, clusterDomain }: EnvironmentInput,
+): string {
   const names = childNames(stemhub.metadata.name);
   const services = { default: names.database, readWrite: names.databaseReadWrite, readOnly: names.databaseReadOnly };
   const host = serviceHost(services[database.endpoint], stemhub.metadata.namespace ?? "", clusterDomain);

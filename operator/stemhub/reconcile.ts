@@ -9,8 +9,9 @@ import type { Settings } from "../settings.ts";
 import { decideDeletion, deleteDataFinalizer, finalizerChange } from "./deletion.ts";
 import { appliedAnnotation, fieldManager } from "./metadata.ts";
 import { observe, type World } from "./observe.ts";
-import { type Phase, phases } from "./phases.ts";
+import { phases } from "./phases.ts";
 import type { Failure } from "./readiness.ts";
+import type { Rollout } from "./release/rollout.ts";
 import { StalledError } from "./stalled.ts";
 import { announcedStatus, computeStatus, statusEvents } from "./status.ts";
 
@@ -32,10 +33,20 @@ export interface Scope {
   readonly desired: KubeObject[];
   /** The soonest moment at which some phase wants to come again, in ms from now. */
   requeueAfterMs: number | undefined;
+  /** Some phase has failed, so `desired` is not everything. */
+  failed: boolean;
   /** What the release phase found, for the phases after it and for the status. */
-  release: import("./release/rollout.ts").Rollout | undefined;
+  readonly release: ReleaseFindings;
   /** Applies an object unless the live one is already so. */
   readonly apply: (object: KubeObject) => Promise<void>;
+}
+
+/** What a pass learned of the release. Absent where it did not get as far. */
+export interface ReleaseFindings {
+  rollout?: Rollout;
+  /** The end of a failed migration's log, and its last line. */
+  logTail?: string | undefined;
+  lastLogLine?: string | undefined;
 }
 
 /** How soon a deletion looks again whether pods have ended, should an event be lost. */
@@ -77,9 +88,9 @@ async function bindNamespace(stemhub: StemHub, deps: Deps): Promise<ReconcileRes
       reason: "NamespaceNotBound",
       message:
         `The operator has no rights in namespace ${namespace}. Grant them: kubectl -n ${namespace} create rolebinding stemhub-operator ` +
-        `--clusterrole=${deps.settings.namespaceClusterRole} --serviceaccount=${deps.settings.serviceAccount}`,
+        `--clusterrole=${deps.settings.rights.clusterRole} --serviceaccount=${deps.settings.rights.serviceAccount}`,
     };
-    const status = computeStatus({ stemhub, world: undefined, release: undefined, failure, now: deps.clock.now() });
+    const status = computeStatus({ stemhub, world: undefined, release: {}, failure, now: deps.clock.now() });
     await applyStatusIfChanged(applyDeps(deps), stemhub, status);
     return { requeueAfterMs: forbiddenPollMs };
   }
@@ -105,6 +116,7 @@ async function runPhases(stemhub: StemHub, raw: KubeObject, deps: Deps): Promise
         "phase failed",
       );
       failures.push({ phase: phase.name, error });
+      scope.failed = true;
       if (phase.required) break;
     }
   }
@@ -132,7 +144,8 @@ function createScope(stemhub: StemHub, deps: Deps): Scope {
     world: observe(deps.cache, stemhub),
     desired,
     requeueAfterMs: undefined,
-    release: undefined,
+    failed: false,
+    release: {},
     apply: async (object) => {
       desired.push(object);
       const { written, why } = await applyIfChanged(applyDeps(deps), object);
@@ -192,5 +205,3 @@ function failureOf(failures: readonly { phase: string; error: unknown }[]): Fail
 function applyDeps({ api, cache }: Deps): ApplyDeps {
   return { api, cache, fieldManager, hashAnnotation: appliedAnnotation };
 }
-
-export type { Phase };

@@ -1,20 +1,21 @@
-import type { StemHub, StemHubStatus } from "../api/stemhub.ts";
+import { componentsOf, type StemHub, type StemHubStatus } from "../api/stemhub.ts";
 import type { EventDetails } from "../runtime/events.ts";
-import { appVerdict, componentStatuses } from "./app/status.ts";
+import { type AppFacts, appAvailable, componentStatuses, rolloutsUnderWay } from "./app/status.ts";
 import { nextConditions, type Verdict } from "./conditions.ts";
-import { gatewayUrl } from "./gateway/status.ts";
+import { gatewayUrl } from "./gateway/desired.ts";
 import { childNames } from "./names.ts";
 import { podsOf, type World } from "./observe.ts";
 import { firstPodTrouble } from "./pod-trouble.ts";
 import { type DatabaseFacts, databaseAvailable, databaseRedundant, databaseSummary } from "./postgres/verdicts.ts";
 import { type Failure, readiness } from "./readiness.ts";
-import { type Rollout, releaseVerdict } from "./release/rollout.ts";
+import type { ReleaseFindings } from "./reconcile.ts";
+import { type ReleaseFacts, releaseProgressing, releaseStatus } from "./release/rollout.ts";
 
-/** What a status is computed from. `world` is absent where the operator may not look; `release` where it did not get. */
+/** What a status is computed from. `world` is absent where the operator may not look. */
 export interface StatusInput {
   readonly stemhub: StemHub;
   readonly world: World | undefined;
-  readonly release: Rollout | undefined;
+  readonly release: ReleaseFindings;
   readonly failure: Failure | undefined;
   readonly now: number;
 }
@@ -32,18 +33,25 @@ export function computeStatus({ stemhub, world, release, failure, now }: StatusI
     };
   }
   const facts = databaseFacts(stemhub, world);
+  const app = appFacts(stemhub, world);
+  const releaseFacts: ReleaseFacts = {
+    stemhub,
+    rollout: release.rollout,
+    underWay: rolloutsUnderWay(app),
+    lastLogLine: release.lastLogLine,
+  };
   const judged = {
     databaseAvailable: databaseAvailable(facts),
     databaseRedundant: databaseRedundant(facts, previous.find((c) => c.type === "DatabaseRedundant")?.reason),
-    appAvailable: appVerdict(stemhub, world),
-    releaseProgressing: releaseVerdict(stemhub, world, release),
+    appAvailable: appAvailable(app),
+    releaseProgressing: releaseProgressing(releaseFacts),
   };
   const releaseFailed = judged.releaseProgressing.reason === "MigrationFailed";
   const verdicts = [...readiness({ ...judged, releaseFailed, failure }), ...Object.values(judged)];
   return {
     observedGeneration: generation,
     conditions: nextConditions(previous, verdicts, generation, now),
-    release: releaseStatus(stemhub, release),
+    release: releaseStatus(releaseFacts, release.logTail),
     database: {
       ...(world.topology.primary === undefined ? {} : { primary: world.topology.primary }),
       instances: facts.instances,
@@ -51,7 +59,7 @@ export function computeStatus({ stemhub, world, release, failure, now }: StatusI
       inSync: world.topology.members.filter((member) => member.inSync).length,
       summary: databaseSummary(facts),
     },
-    components: componentStatuses(stemhub, world),
+    components: componentStatuses(app),
     gateway: { url: gatewayUrl(stemhub) },
   };
 }
@@ -120,6 +128,7 @@ function databaseFacts(stemhub: StemHub, world: World): DatabaseFacts {
   };
 }
 
-function releaseStatus(stemhub: StemHub, release: Rollout | undefined): NonNullable<StemHubStatus["release"]> {
-  return { ...stemhub.status?.release, ...release?.status };
+function appFacts(stemhub: StemHub, world: World): AppFacts {
+  const parts = [...componentsOf(stemhub).map(({ name }) => name), "gateway" as const];
+  return { stemhub, deployments: world.deployments, pods: parts.flatMap((part) => podsOf(world, stemhub, part)) };
 }

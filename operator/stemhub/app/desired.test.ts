@@ -8,7 +8,10 @@ const desired = (spec: Record<string, unknown>, deployments: KubeObject[] = []) 
 const kindsOf = (objects: KubeObject[]) => objects.map((object) => `${object.kind} ${object.metadata.name}`);
 const deployment = (spec: Record<string, unknown>) => {
   const found = desired(spec).find((object) => object.kind === "Deployment");
-  return found?.["spec"] as { replicas?: number; template: { spec: Record<string, unknown> & { containers: Record<string, unknown>[] } } };
+  return found?.spec as {
+    replicas?: number;
+    template: { spec: Record<string, unknown> & { containers: Record<string, unknown>[] } };
+  };
 };
 
 test("given an api of two, then it has an account, a Service, a budget and a Deployment", () => {
@@ -21,13 +24,18 @@ test("given an api of two, then it has an account, a Service, a budget and a Dep
 });
 
 test("given a single replica, then it has no budget, which would block every drain", () => {
-  expect(kindsOf(desired({ components: { api: { replicas: { min: 1 } } } }))).not.toContain("PodDisruptionBudget studio-api");
+  expect(kindsOf(desired({ components: { api: { replicas: { min: 1 } } } }))).not.toContain(
+    "PodDisruptionBudget studio-api",
+  );
 });
 
 test("given autoscaling, then the autoscaler has its bounds, targets and windows", () => {
-  const api = { replicas: { min: 2, max: 5 }, autoscaling: { cpuPercent: 60, memoryPercent: 80, scaleDownStabilizationSeconds: 15 } };
+  const api = {
+    replicas: { min: 2, max: 5 },
+    autoscaling: { cpuPercent: 60, memoryPercent: 80, scaleDownStabilizationSeconds: 15 },
+  };
   const hpa = desired({ components: { api } }).find((object) => object.kind === "HorizontalPodAutoscaler");
-  expect(hpa?.["spec"]).toMatchObject({
+  expect(hpa?.spec).toMatchObject({
     minReplicas: 2,
     maxReplicas: 5,
     metrics: [
@@ -49,7 +57,11 @@ describe("given every field of a component, then the pod has it", () => {
       { name: "cache", mountPath: "/cache", emptyDir: { sizeLimit: "1Gi", medium: "Memory" } },
       { name: "conf", mountPath: "/conf", readOnly: true, configMap: { name: "c" } },
       { name: "keys", mountPath: "/keys", secret: { name: "s" } },
-      { name: "both", mountPath: "/both", projected: { sources: [{ secret: { name: "s" } }, { configMap: { name: "c" } }] } },
+      {
+        name: "both",
+        mountPath: "/both",
+        projected: { sources: [{ secret: { name: "s" } }, { configMap: { name: "c" } }] },
+      },
       { name: "data", mountPath: "/data", claim: { name: "pvc" } },
     ],
     probes: { readiness: { path: "/ready", periodSeconds: 7 } },
@@ -61,17 +73,26 @@ describe("given every field of a component, then the pod has it", () => {
   const container = template.spec.containers[0] ?? {};
 
   test("its process", () => {
-    expect(container).toMatchObject({ command: ["serve"], args: ["--now"], ports: [{ containerPort: 9000 }], resources: { requests: { cpu: "1" } } });
+    expect(container).toMatchObject({
+      command: ["serve"],
+      args: ["--now"],
+      ports: [{ containerPort: 9000 }],
+      resources: { requests: { cpu: "1" } },
+    });
   });
   test("its probes, the ones not named at their defaults", () => {
-    expect(container["readinessProbe"]).toMatchObject({ httpGet: { path: "/ready", port: "http" }, periodSeconds: 7, timeoutSeconds: 2 });
-    expect(container["livenessProbe"]).toMatchObject({ httpGet: { path: "/healthz" } });
+    expect(container.readinessProbe).toMatchObject({
+      httpGet: { path: "/ready", port: "http" },
+      periodSeconds: 7,
+      timeoutSeconds: 2,
+    });
+    expect(container.livenessProbe).toMatchObject({ httpGet: { path: "/healthz" } });
   });
   test("its sources of variables", () => {
-    expect(container["envFrom"]).toEqual([{ prefix: "P_", secretRef: { name: "s" } }, { configMapRef: { name: "c" } }]);
+    expect(container.envFrom).toEqual([{ prefix: "P_", secretRef: { name: "s" } }, { configMapRef: { name: "c" } }]);
   });
   test("its volumes, beside a /tmp of its own and the database's authority", () => {
-    expect(template.spec["volumes"]).toEqual([
+    expect(template.spec.volumes).toEqual([
       { name: "stemhub-tmp", emptyDir: {} },
       { name: "database-ca", configMap: { name: "studio-ca" } },
       { name: "cache", emptyDir: { medium: "Memory", sizeLimit: "1Gi" } },
@@ -82,8 +103,16 @@ describe("given every field of a component, then the pod has it", () => {
     ]);
   });
   test("its user, and never more rights", () => {
-    expect(template.spec["securityContext"]).toMatchObject({ runAsNonRoot: true, runAsUser: 2000, runAsGroup: 2001, fsGroup: 2002 });
-    expect(container["securityContext"]).toMatchObject({ allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } });
+    expect(template.spec.securityContext).toMatchObject({
+      runAsNonRoot: true,
+      runAsUser: 2000,
+      runAsGroup: 2001,
+      fsGroup: 2002,
+    });
+    expect(container.securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+    });
     expect(template.spec).toMatchObject({ terminationGracePeriodSeconds: 90, automountServiceAccountToken: false });
   });
 });

@@ -32,7 +32,10 @@ export function desiredComponents({ stemhub, deployments, clusterDomain }: Compo
 export function replicasHandovers({ stemhub, deployments }: Omit<ComponentsInput, "clusterDomain">): KubeObject[] {
   return componentsOf(stemhub).flatMap(({ name, component }) => {
     const objectName = childNames(stemhub.metadata.name).component(name);
-    const handover = replicasHandover(component, deployments.find((d) => d.metadata.name === objectName));
+    const handover = replicasHandover(
+      component,
+      deployments.find((d) => d.metadata.name === objectName),
+    );
     return handover ? [handover] : [];
   });
 }

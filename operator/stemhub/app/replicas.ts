@@ -22,7 +22,7 @@ export function replicasToApply(component: Component, live: KubeObject | undefin
 export function replicasHandover(component: Component, live: KubeObject | undefined): KubeObject | undefined {
   if (!component.autoscaling || !live || !ownsReplicas(live)) return undefined;
   const { name, namespace, resourceVersion } = live.metadata;
-  const replicas = (live["spec"] as { replicas?: number }).replicas ?? component.replicas.min;
+  const replicas = (live.spec as { replicas?: number }).replicas ?? component.replicas.min;
   return {
     apiVersion: live.apiVersion,
     kind: live.kind,

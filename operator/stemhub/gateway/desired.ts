@@ -1,0 +1,138 @@
+import type { StemHub } from "../../api/stemhub.ts";
+import type { KubeObject } from "../../runtime/objects.ts";
+import { contentHash } from "../content-hash.ts";
+import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
+import { childNames } from "../names.ts";
+import { restrictedContainer, restrictedPod } from "../pod-security.ts";
+import { gatewayPorts, nginxConfiguration } from "./nginx.ts";
+
+/** The uid of the gateway's image. */
+const gatewayUid = 65532;
+/** Seconds that an ending pod still takes requests, until all who send them have learned of its end. */
+const drainSeconds = 5;
+
+/** What the gateway's objects are made from. */
+export interface GatewayInput {
+  readonly stemhub: StemHub;
+  readonly image: string;
+  readonly clusterDomain: string;
+}
+
+/** Every object of the gateway, in the order in which they are applied: what is mounted comes first. */
+export function desiredGateway({ stemhub, image, clusterDomain }: GatewayInput): KubeObject[] {
+  const name = stemhub.metadata.name;
+  const metadata = childMetadata(stemhub, childNames(name).gateway, "gateway");
+  const configuration = nginxConfiguration(stemhub, clusterDomain);
+  const selector = selectorLabels(name, "gateway");
+  const budget: KubeObject = {
+    apiVersion: "policy/v1",
+    kind: "PodDisruptionBudget",
+    metadata,
+    spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
+  };
+  return [
+    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "nginx.conf": configuration } },
+    { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
+    gatewayService(stemhub),
+    ...(stemhub.spec.gateway.replicas > 1 ? [budget] : []),
+    {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata,
+      spec: {
+        replicas: stemhub.spec.gateway.replicas,
+        selector: { matchLabels: selector },
+        strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        template: podTemplate(stemhub, image, contentHash(configuration)),
+      },
+    },
+  ];
+}
+
+function gatewayService(stemhub: StemHub): KubeObject {
+  const name = stemhub.metadata.name;
+  const { type, httpNodePort, httpsNodePort, annotations } = stemhub.spec.gateway.service;
+  const port = (portName: "http" | "https", number: number, nodePort: number | undefined) => ({
+    name: portName,
+    port: number,
+    targetPort: portName,
+    protocol: "TCP",
+    ...(nodePort === undefined ? {} : { nodePort }),
+  });
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: {
+      ...childMetadata(stemhub, childNames(name).gateway, "gateway"),
+      ...(annotations ? { annotations } : {}),
+    },
+    spec: {
+      type,
+      selector: selectorLabels(name, "gateway"),
+      ports: [port("http", 80, httpNodePort), port("https", 443, httpsNodePort)],
+    },
+  };
+}
+
+function podTemplate(stemhub: StemHub, image: string, configurationHash: string) {
+  const name = stemhub.metadata.name;
+  const names = childNames(name);
+  const health = { httpGet: { path: "/healthz", port: "health" } };
+  return {
+    metadata: { labels: childLabels(name, "gateway"), annotations: { "stemhub.dev/configuration": configurationHash } },
+    spec: {
+      serviceAccountName: names.gateway,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: 75,
+      securityContext: restrictedPod({ uid: gatewayUid }),
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: "kubernetes.io/hostname",
+          whenUnsatisfiable: "ScheduleAnyway",
+          labelSelector: { matchLabels: selectorLabels(name, "gateway") },
+        },
+      ],
+      containers: [
+        {
+          name: "nginx",
+          image,
+          imagePullPolicy: "IfNotPresent",
+          ports: [
+            { name: "http", containerPort: gatewayPorts.http, protocol: "TCP" },
+            { name: "https", containerPort: gatewayPorts.https, protocol: "TCP" },
+            { name: "health", containerPort: gatewayPorts.health, protocol: "TCP" },
+          ],
+          resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } },
+          readinessProbe: { ...health, periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 3 },
+          livenessProbe: { ...health, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
+          lifecycle: { preStop: { sleep: { seconds: drainSeconds } } },
+          securityContext: restrictedContainer(),
+          volumeMounts: [
+            { name: "configuration", mountPath: "/etc/stemhub/gateway", readOnly: true },
+            { name: "tls", mountPath: "/etc/stemhub/tls", readOnly: true },
+            { name: "tmp", mountPath: "/tmp" },
+          ],
+        },
+      ],
+      volumes: [
+        { name: "configuration", configMap: { name: names.gateway } },
+        {
+          name: "tls",
+          secret: { secretName: stemhub.spec.gateway.tls.secretName ?? names.gatewayTls, defaultMode: 0o440 },
+        },
+        { name: "tmp", emptyDir: {} },
+      ],
+    },
+  };
+}
+
+/** Where the platform is reached: its host, or its name inside the cluster. */
+export function gatewayUrl(stemhub: StemHub): string {
+  const { host, service } = stemhub.spec.gateway;
+  const inside = `${childNames(stemhub.metadata.name).gateway}.${stemhub.metadata.namespace}.svc`;
+  const port =
+    host !== undefined && service.type === "NodePort" && service.httpsNodePort ? `:${service.httpsNodePort}` : "";
+  return `https://${host ?? inside}${port}`;
+}

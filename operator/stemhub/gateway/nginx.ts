@@ -1,0 +1,207 @@
+import type { Route, StemHub } from "../../api/stemhub.ts";
+import { childNames, serviceHost } from "../names.ts";
+import { routesOf } from "./routes.ts";
+
+/** Ports of a gateway pod. */
+export const gatewayPorts = { http: 8080, https: 8443, health: 8081 } as const;
+
+/** What a user is told when nobody could answer: what happened, and what to do. */
+const problems = [
+  { status: 404, title: "Not found", detail: "There is nothing at this address." },
+  {
+    status: 413,
+    title: "Too large",
+    detail: "The request is larger than this address accepts. Send it in smaller parts.",
+  },
+  { status: 414, title: "Address too long", detail: "The address of the request is too long." },
+  { status: 408, title: "Too slow", detail: "The request took too long to arrive. Try again." },
+  {
+    status: 431,
+    title: "Headers too large",
+    detail: "The request's headers are too large. Clear this site's cookies and try again.",
+  },
+  {
+    status: 502,
+    title: "Not reachable",
+    detail: "The service behind this address could not be reached. Try again in a moment.",
+  },
+  {
+    status: 503,
+    title: "Not available",
+    detail: "The service behind this address is not available. Try again in a moment.",
+  },
+  {
+    status: 504,
+    title: "No answer in time",
+    detail: "The service behind this address did not answer in time. Try again in a moment.",
+  },
+] as const;
+
+/**
+ * nginx's configuration.
+ *
+ * - Each request is a connection of its own to the component's Service: a pod that is ending gets no new connections once
+ *   its endpoint is gone, and serves on until then (preStop), so a rollout drops nothing. A kept connection to it would
+ *   be closed under a request that cannot be repeated.
+ * - Only headers that the gateway makes itself, or that come from spec.gateway.trustedProxies, reach a component as facts.
+ * - Logs hold no query, cookie or authorization: links with tokens in them are secrets.
+ */
+export function nginxConfiguration(stemhub: StemHub, clusterDomain: string): string {
+  const { gateway } = stemhub.spec;
+  const { bodySize, timeoutSeconds } = gateway.limits;
+  const trusted = gateway.trustedProxies;
+  return `worker_processes 2;
+error_log /dev/stderr warn;
+pid /tmp/nginx.pid;
+worker_shutdown_timeout 60s;
+events { worker_connections 4096; }
+
+http {
+  include /etc/nginx/mime.types;
+  default_type application/octet-stream;
+  server_tokens off;
+  client_body_temp_path /tmp/body;
+  proxy_temp_path /tmp/proxy;
+  fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi;
+  scgi_temp_path /tmp/scgi;
+  # Written at start from the pod's /etc/resolv.conf.
+  include /tmp/resolver.conf;
+
+  log_format json escape=json '{"time":"$time_iso8601","request_id":"$request_id_out","client":"$remote_addr","method":"$request_method",'
+    '"path":"$uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
+    '"upstream_status":"$upstream_status","upstream_seconds":"$upstream_response_time"}';
+  access_log /dev/stdout json;
+
+  # Whom to believe: the address of the connection itself, before real_ip replaces it.
+  geo $realip_remote_addr $from_trusted_proxy {
+    default 0;
+${trusted.map((network) => `    ${network} 1;`).join("\n")}
+  }
+${trusted.map((network) => `  set_real_ip_from ${network};`).join("\n")}
+  real_ip_header X-Forwarded-For;
+  real_ip_recursive on;
+  map "$from_trusted_proxy:$http_x_request_id" $request_id_out {
+    default $request_id;
+    "~^1:(?<given>[A-Za-z0-9._-]{1,128})$" $given;
+  }
+  map "$from_trusted_proxy:$http_x_forwarded_proto" $scheme_out {
+    default $scheme;
+    "~^1:(?<proto>https?)$" $proto;
+  }
+  map $http_upgrade $connection_out {
+    default close;
+    "~*^websocket$" upgrade;
+  }
+
+  client_header_timeout 15s;
+  client_body_timeout 30s;
+  send_timeout 60s;
+  keepalive_timeout 65s;
+  large_client_header_buffers 4 16k;
+  client_max_body_size ${nginxSize(bodySize)};
+  proxy_http_version 1.1;
+  proxy_connect_timeout 2s;
+  proxy_read_timeout ${timeoutSeconds}s;
+  proxy_send_timeout ${timeoutSeconds}s;
+  proxy_request_buffering off;
+  proxy_next_upstream off;
+  proxy_set_header Host $host;
+  proxy_set_header X-Request-Id $request_id_out;
+  proxy_set_header X-Real-IP $remote_addr;
+  proxy_set_header X-Forwarded-For $remote_addr;
+  proxy_set_header X-Forwarded-Proto $scheme_out;
+  proxy_set_header X-Forwarded-Host $host;
+  proxy_set_header X-Forwarded-Port "";
+  proxy_set_header Forwarded "";
+  # Ours to say, nobody else's.
+  proxy_set_header X-StemHub-Mode "";
+  proxy_set_header X-StemHub-User "";
+  proxy_set_header Upgrade $http_upgrade;
+  proxy_set_header Connection $connection_out;
+
+  ssl_certificate /etc/stemhub/tls/tls.crt;
+  ssl_certificate_key /etc/stemhub/tls/tls.key;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_session_cache shared:tls:10m;
+
+  server {
+    listen ${gatewayPorts.health} default_server;
+    access_log off;
+    location = /healthz { default_type text/plain; return 200 "ok\\n"; }
+    location / { return 404; }
+  }
+
+  # Plain HTTP is only a sign to the door. A proxy that is trusted and says https has ended TLS itself: see scheme_out.
+  server {
+    listen ${gatewayPorts.http} default_server;
+    server_name _;
+${gateway.host === undefined ? "" : unknownHost(gateway.host)}    set $redirect $scheme_out;
+    if ($redirect = http) { return 308 https://$host$request_uri; }
+${body(stemhub, clusterDomain)}
+  }
+
+  server {
+    listen ${gatewayPorts.https} ssl default_server;
+    http2 on;
+    server_name _;
+${gateway.host === undefined ? "" : unknownHost(gateway.host)}    add_header Strict-Transport-Security "max-age=31536000" always;
+${body(stemhub, clusterDomain)}
+  }
+}
+`;
+}
+
+/** A name that is not ours gets no answer of ours: DNS rebinding and stray traffic end here. */
+function unknownHost(host: string): string {
+  return `    if ($host != "${host}") { return 404; }\n`;
+}
+
+function body(stemhub: StemHub, clusterDomain: string): string {
+  const locations = routesOf(stemhub).map((route) => location(route, stemhub, clusterDomain));
+  return [
+    "    add_header X-Request-Id $request_id_out always;",
+    "    add_header X-Content-Type-Options nosniff always;",
+    ...problems.map(({ status }) => `    error_page ${status} @problem_${status};`),
+    ...problems.map(problemLocation),
+    ...locations,
+    ...(routesOf(stemhub).some((route) => route.path === "/") ? [] : ["    location / { return 404; }"]),
+  ].join("\n");
+}
+
+/** nginx's own prefix rule is the longest one wins, whatever the order. */
+function location(route: Route, stemhub: StemHub, clusterDomain: string): string {
+  const service = childNames(stemhub.metadata.name).component(route.component);
+  const host = serviceHost(service, stemhub.metadata.namespace ?? "", clusterDomain);
+  const port = stemhub.spec.components[route.component]?.port ?? 8080;
+  const limits = [
+    ...(route.bodySize === undefined ? [] : [`      client_max_body_size ${nginxSize(route.bodySize)};`]),
+    ...(route.timeoutSeconds === undefined
+      ? []
+      : [`      proxy_read_timeout ${route.timeoutSeconds}s;`, `      proxy_send_timeout ${route.timeoutSeconds}s;`]),
+  ];
+  return [
+    `    location ${route.path} {`,
+    ...limits,
+    // By variable: the name is resolved while serving, so a Service that is not there yet does not stop nginx.
+    `      set $component "${host}";`,
+    `      proxy_pass http://$component:${port};`,
+    "    }",
+  ].join("\n");
+}
+
+/** RFC 9457, made here because nobody behind could. */
+function problemLocation({ status, title, detail }: (typeof problems)[number]): string {
+  const document = JSON.stringify({ type: "about:blank", title, status, detail });
+  return `    location @problem_${status} { default_type application/problem+json; add_header X-Request-Id $request_id_out always; add_header Cache-Control no-store always; return ${status} '${document}'; }`;
+}
+
+/** A Kubernetes quantity in bytes: nginx knows only k, m and g. */
+function nginxSize(size: string | number): string {
+  const match = /^([0-9.]+)(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$/.exec(String(size));
+  const exponents = { k: 1, M: 2, G: 3, T: 4, P: 5 } as const;
+  const unit = match?.[2];
+  const exponent = unit ? exponents[unit[0] as keyof typeof exponents] : 0;
+  const base = unit?.endsWith("i") ? 1024 : 1000;
+  return String(Math.round(Number(match?.[1] ?? 0) * base ** exponent));
+}

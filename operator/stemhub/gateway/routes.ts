@@ -1,0 +1,20 @@
+import type { Route, StemHub } from "../../api/stemhub.ts";
+
+/**
+ * The routes of a gateway, longest prefix first. Where the spec names none: /api/ to api and / to web, or / to api when
+ * there is no web.
+ */
+export function routesOf({ spec }: StemHub): readonly Route[] {
+  const routes: readonly Route[] = spec.gateway.routes ?? defaultRoutes(spec.components);
+  return [...routes].sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? -1 : 1));
+}
+
+function defaultRoutes({ api, web }: StemHub["spec"]["components"]): Route[] {
+  if (api && web) {
+    return [
+      { path: "/api/", component: "api" },
+      { path: "/", component: "web" },
+    ];
+  }
+  return [{ path: "/", component: web ? "web" : "api" }];
+}

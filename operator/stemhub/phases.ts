@@ -1,0 +1,135 @@
+import { desiredComponents, replicasHandovers } from "./app/desired.ts";
+import { handoverManager } from "./app/replicas.ts";
+import { desiredGateway } from "./gateway/desired.ts";
+import { kinds, prunedKinds } from "./kinds.ts";
+import { stemhubLabel } from "./metadata.ts";
+import { childNames, patroniStoreNames } from "./names.ts";
+import { podsOf } from "./observe.ts";
+import { desiredDatabase } from "./postgres/desired.ts";
+import type { Deps, Scope } from "./reconcile.ts";
+import { migrationJob } from "./release/job.ts";
+import { ledger, readLedger } from "./release/ledger.ts";
+import { lastLine, logTail, logTailLines } from "./release/log-tail.ts";
+import { decideRollout, jobsToPrune, mayRollOut } from "./release/rollout.ts";
+import { authorityConfigMap, missingSecrets } from "./secrets.ts";
+
+/** One step of a pass. Its errors do not silence the phases after it, unless they need what it makes. */
+export interface Phase {
+  readonly name: string;
+  /** Nothing after it can work without it. */
+  readonly required?: true;
+  readonly run: (scope: Scope, deps: Deps) => Promise<void>;
+}
+
+/** A pass, in order. */
+export const phases: readonly Phase[] = [
+  { name: "secrets", required: true, run: createSecrets },
+  { name: "database", run: applyDatabase },
+  { name: "gateway", run: applyGateway },
+  { name: "release", run: migrate },
+  { name: "components", run: applyComponents },
+  { name: "prune", run: prune },
+];
+
+/** Generated Secrets are created and never applied: one that exists is the truth. */
+async function createSecrets({ stemhub, world, apply }: Scope, { api, cache, clock, settings }: Deps): Promise<void> {
+  const { clusterDomain } = settings;
+  const missing = await missingSecrets({ stemhub, existing: world.secrets, clusterDomain, now: clock.now() });
+  for (const secret of missing) cache.observe(await api.create(secret));
+  const name = childNames(stemhub.metadata.name).authority;
+  const authority = world.secrets.get(name) ?? missing.find((secret) => secret.metadata.name === name);
+  for (const object of authorityConfigMap(stemhub, authority)) await apply(object);
+}
+
+async function applyDatabase({ stemhub, world, apply }: Scope, { settings }: Deps): Promise<void> {
+  const { images, clusterDomain } = settings;
+  for (const object of desiredDatabase({ stemhub, topology: world.topology, images, clusterDomain }))
+    await apply(object);
+}
+
+async function applyGateway({ stemhub, apply }: Scope, { settings }: Deps): Promise<void> {
+  const { images, clusterDomain } = settings;
+  for (const object of desiredGateway({ stemhub, image: images.gateway, clusterDomain })) await apply(object);
+}
+
+/** Brings the schema to the release, and decides whether the components may follow. */
+async function migrate(scope: Scope, deps: Deps): Promise<void> {
+  const { stemhub, world, apply } = scope;
+  const done = readLedger(stemhub, world.configMaps);
+  const pods = podsOf(world, stemhub, "migration");
+  const databaseAvailable = world.topology.primary !== undefined;
+  const rollout = decideRollout({ stemhub, databaseAvailable, ledger: done, jobs: world.jobs, pods });
+  scope.release.rollout = rollout;
+  const succeeded = rollout.step === "Migrated" ? { ...done, [rollout.hash]: stemhub.spec.release.version } : done;
+  for (const object of ledger(stemhub, succeeded)) await apply(object);
+
+  const { migrate: spec } = stemhub.spec.release;
+  if (rollout.step === "CreateJob" && spec) {
+    const { images, clusterDomain } = deps.settings;
+    const job = migrationJob({ stemhub, postgresImage: images.postgres, clusterDomain }, rollout.hash, spec);
+    // Created, not applied: a Job's template cannot change, and a conflict means that it is there.
+    deps.cache.observe(await deps.api.create(job));
+  }
+  if (rollout.step === "Failed")
+    await readFailure(scope, deps, childNames(stemhub.metadata.name).migration(rollout.hash));
+  for (const name of jobsToPrune(stemhub, world.jobs)) {
+    await deps.api.delete(kinds.job, stemhub.metadata.namespace, name, { propagationPolicy: "Background" });
+  }
+}
+
+/** The end of a failed migration's log, once: a status that has it already is not read again. */
+async function readFailure({ stemhub, world, release }: Scope, { api, log }: Deps, job: string): Promise<void> {
+  const known = stemhub.status?.release?.migration;
+  if (known?.job === job && known.logTail !== undefined) {
+    release.logTail = known.logTail;
+  } else {
+    const pod = podsOf(world, stemhub, "migration").find(
+      (p) => p.metadata.labels?.["batch.kubernetes.io/job-name"] === job,
+    );
+    if (!pod) {
+      log.warn({ job, reason: "its pod is gone" }, "no log of the failed migration");
+      return;
+    }
+    const namespace = stemhub.metadata.namespace ?? "";
+    release.logTail = logTail(
+      await api.logs(namespace, pod.metadata.name, { container: "migrate", tailLines: logTailLines }),
+    );
+  }
+  release.lastLogLine = lastLine(release.logTail);
+}
+
+/** Components take the release's images when its migration is done; until then what runs is left as it is. */
+async function applyComponents(scope: Scope, deps: Deps): Promise<void> {
+  const { stemhub, world, apply, desired } = scope;
+  const { rollout } = scope.release;
+  if (!rollout || !mayRollOut(rollout)) {
+    desired.push(
+      ...desiredComponents({ stemhub, deployments: world.deployments, clusterDomain: deps.settings.clusterDomain }),
+    );
+    return;
+  }
+  const input = { stemhub, deployments: world.deployments, clusterDomain: deps.settings.clusterDomain };
+  for (const handover of replicasHandovers(input)) {
+    deps.cache.observe(await deps.api.apply(handover, { fieldManager: handoverManager }));
+  }
+  for (const object of desiredComponents(input)) await apply(object);
+}
+
+/**
+ * Removes what the spec no longer asks for. Only objects that name this StemHub as their owner: what is kept beyond it,
+ * and what Patroni makes, is not ours to remove here. Skipped when a phase failed, since then not all desired is known.
+ */
+async function prune({ stemhub, desired, failed }: Scope, { api, cache }: Deps): Promise<void> {
+  if (failed) return;
+  const { name, namespace, uid } = stemhub.metadata;
+  const kept = new Set([...desired.map((object) => `${object.kind}/${object.metadata.name}`)]);
+  const store = new Set(patroniStoreNames(name));
+  for (const kind of prunedKinds) {
+    for (const object of cache.list(kind, namespace, { [stemhubLabel]: name })) {
+      const ours = object.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.controller) ?? false;
+      if (!ours || object.metadata.deletionTimestamp || store.has(object.metadata.name)) continue;
+      if (kept.has(`${kind.kind}/${object.metadata.name}`)) continue;
+      await api.delete(kind, namespace, object.metadata.name, { propagationPolicy: "Background" });
+    }
+  }
+}
