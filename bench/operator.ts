@@ -43,7 +43,7 @@ export async function benchOperator(progress: Progress, runs: number): Promise<R
     });
     await progress.step(`run ${run} of ${runs}: a StemHub`, async () => {
       const studio = await namespaceFor(kubectl, "bench-operator", { fresh: true, bound: true });
-      for (const [seen, seconds] of await timeStemHub(studio, images.exampleApi)) ours.get(seen)?.push(seconds);
+      for (const [seen, seconds] of await timeStemHub(studio, images["example-api"])) ours.get(seen)?.push(seconds);
     });
     if (run === runs) {
       idleFigures = await progress.step("5 minutes of idleness", () => settleAndMeasure(kubectl.in("stemhub-system")));

@@ -42,10 +42,10 @@ export async function prepare(progress: Progress, env: NodeJS.ProcessEnv = proce
   const bin = await ensurePrograms(["kubectl", "helm"], progress);
   const built = await progress.step("Images", async (inner) => {
     const images = await buildImages(imageNames, inner);
-    await cluster.loadImages(Object.values(images), inner);
+    await cluster.loadImages(images, inner);
     return images;
   });
-  const images = Object.fromEntries(Object.entries(built).map(([name, { ref }]) => [name, ref])) as Images;
+  const images = Object.fromEntries(imageNames.map((name, index) => [name, built[index]?.ref])) as Images;
   const kubectl = new Kubectl({ program: join(bin, "kubectl"), kubeconfig: cluster.kubeconfig });
   await progress.step("Operator, by its Helm chart", () => installOperator(kubectl, join(bin, "helm"), images));
   return { cluster, kubectl, images };

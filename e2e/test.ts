@@ -1,0 +1,125 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chooseCluster } from "./cluster/choose.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import { clusterPrograms } from "./cluster/local/program-table.ts";
+import { ensurePrograms } from "./cluster/local/programs.ts";
+import { type Count, countVitest, total } from "./counting.ts";
+import { prepare } from "./environment.ts";
+import { testExampleApp } from "./example-app.ts";
+import { consoleProgress, silentProgress } from "./progress.ts";
+import { runStages, type Stage, summary } from "./stages.ts";
+
+/**
+ * All tests, from nothing: what `make test` and CI run. Ends with exactly one line `N passed, N failed`, and with exit
+ * code 1 when anything failed or could not run. A cluster that it brought up goes again, unless KEEP=1.
+ */
+async function main(): Promise<void> {
+  const progress = consoleProgress();
+  const { cluster } = await chooseCluster(process.env);
+  const wasUp = await exists(cluster.kubeconfig);
+  // What takes longest on a fresh machine begins first, while suites that need none of it run. The stage that waits for
+  // it tells how it ended.
+  const programs =
+    cluster.provider === "local" ? ensurePrograms([...clusterPrograms, "helm"], silentProgress) : undefined;
+  programs?.catch(() => undefined);
+  const reports = await mkdtemp(join(tmpdir(), "stemhub-tests-"));
+
+  const stages: Stage[] = [
+    { name: "lint", run: () => check("npm", ["run", "-s", "lint"]) },
+    { name: "unit tests", run: () => vitest("unit", reports) },
+    {
+      name: "programs",
+      run: async () => {
+        await progress.step(
+          "Programs of the cluster (built in the background until now)",
+          () => programs ?? Promise.resolve(""),
+        );
+        return none;
+      },
+    },
+    { name: "chart tests", needs: ["programs"], run: () => vitest("helm", reports) },
+    { name: "API server tests", needs: ["programs"], run: () => vitest("apiserver", reports) },
+    { name: "example app", run: () => testExampleApp(progress) },
+    {
+      name: "cluster",
+      needs: ["programs"],
+      run: async () => {
+        await prepare(progress);
+        return none;
+      },
+    },
+    { name: "cluster suite", needs: ["cluster"], run: () => vitest("e2e", reports) },
+  ];
+  const results = await runStages(stages, { say: (line) => console.log(line), now: () => performance.now() });
+  await rm(reports, { recursive: true, force: true });
+  if (!wasUp) await takeDown(cluster);
+  console.log(summary(results));
+  process.exitCode = total(results.map(({ count }) => count)).failed === 0 ? 0 : 1;
+}
+
+/** Of a stage that prepares and proves nothing by itself. */
+const none: Count = { passed: 0, failed: 0 };
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Longer than any suite should take: a run must end, also where something hangs. */
+const suiteDeadlineMs = 20 * 60_000;
+
+/** A command that is one test by itself. */
+async function check(program: string, args: readonly string[]): Promise<Count> {
+  return (await inherit(program, args)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** One of Vitest's projects: printed for people as it runs, and counted from its report. */
+async function vitest(project: string, reports: string): Promise<Count> {
+  const report = join(reports, `${project}.json`);
+  const reporters = [
+    `--reporter=${project === "unit" ? "dot" : "verbose"}`,
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+  ];
+  const code = await inherit(process.execPath, [
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--project",
+    project,
+    ...reporters,
+  ]);
+  const count = countVitest(await readFile(report, "utf8"));
+  // An error outside of any test ends Vitest with 1 and leaves a clean report.
+  return code === 0 || count.failed > 0 ? count : { ...count, failed: 1 };
+}
+
+async function inherit(program: string, args: readonly string[]): Promise<number> {
+  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  const timer = setTimeout(() => child.kill("SIGTERM"), suiteDeadlineMs);
+  const [code] = (await once(child, "exit")) as [number | null];
+  clearTimeout(timer);
+  return code ?? 1;
+}
+
+async function takeDown(cluster: Cluster): Promise<void> {
+  if (cluster.provider === "existing") return;
+  if (process.env.KEEP === "1") {
+    console.log(`\nKEEP=1: cluster ${cluster.name} stays up (make down ends it)`);
+    return;
+  }
+  await cluster.down(consoleProgress());
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+await main();
