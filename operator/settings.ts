@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { Command, InvalidArgumentError } from "commander";
 
 /** Everything that can be set from outside, validated once at start-up. */

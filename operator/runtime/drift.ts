@@ -67,7 +67,8 @@ function driftOfList(
     const label = Object.entries(entry.keys).map(([name, value]) => `${name}=${value}`);
     const there = live.find((one) => isRecord(one) && hasKeys(one, entry.keys));
     if (!there) return `${path}[${label}]`;
-    const drift = driftOfObject(item, there as Fields, fields[entry.name] as Fields, `${path}[${label}]`);
+    // An item without fields of its own is replaced whole, as owner references are.
+    const drift = driftOf(item, there, fields[entry.name], `${path}[${label}]`);
     if (drift) return drift;
   }
   return undefined;

@@ -18,7 +18,7 @@ const problems = [
   {
     status: 431,
     title: "Headers too large",
-    detail: "The request's headers are too large. Clear this site's cookies and try again.",
+    detail: "The headers of the request are too large. Clear the cookies of this site and try again.",
   },
   {
     status: 502,

@@ -107,6 +107,8 @@ export function patroniYaml(stemhub: StemHub, _clusterDomain: string): string {
       data_dir: databasePaths.pgdata,
       bin_dir: "/usr/lib/postgresql/17/bin",
       pgpass: "/tmp/pgpass",
+      // A new replica must not wait minutes for the primary's next checkpoint.
+      basebackup: [{ checkpoint: "fast" }],
       use_unix_socket: true,
       use_unix_socket_repl: false,
       remove_data_directory_on_rewind_failure: true,
