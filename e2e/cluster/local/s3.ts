@@ -9,7 +9,7 @@ import { type ClusterState, readIfPresent, replaceFile } from "./state.ts";
 /** The object store's name inside the cluster. */
 export const s3Host = "s3.stemhub-dev.svc.cluster.local";
 
-/** Its port, the Service's too. */
+/** Its port, the Service's too. Its region is `auto`, as R2 calls its own. */
 export const s3Port = 7443;
 
 /** The object store: VersityGW over a directory, with TLS by the cluster's CA; its credentials are made once. */
@@ -29,7 +29,7 @@ export async function s3Service(state: ClusterState, layout: Layout): Promise<Se
   const address = `${layout.hostAddress}:${s3Port}`;
   return {
     name: "s3",
-    command: ["versitygw", "--port", address, ...certificate, "--quiet", "posix", state.path("s3")],
+    command: ["versitygw", "--port", address, ...certificate, "--region", "auto", "--quiet", "posix", state.path("s3")],
     env: { ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
   };
 }
