@@ -85,7 +85,7 @@ describe("of two replicas", () => {
     const stoppedAt = performance.now();
     await a.end();
     await expect.poll(b.leads, { timeout: 5_000 }).toBe(true);
-    expect(performance.now() - stoppedAt).toBeLessThan(1_500);
+    expect(performance.now() - stoppedAt).toBeLessThan(times.durationMs); // It did not have to run out.
     expect(a.work().at(-1)?.at).toBeLessThan(b.work()[0]?.at ?? 0);
   });
 
@@ -102,7 +102,7 @@ describe("of two replicas", () => {
       // The deadline counts from the last renewal that was answered, which was before the fault.
       const lastAnswered = a.renewals().findLast(({ at }) => at < brokenAt)?.at ?? 0;
       const lastWork = a.work().at(-1)?.at ?? 0;
-      const slackMs = 50; // Between the client's clock and the proxy's look at its own.
+      const slackMs = 250; // From the client's check to the proxy's look at its clock, on a busy machine.
       expect(lastWork).toBeLessThanOrEqual(lastAnswered + times.renewDeadlineMs + slackMs);
       expect(lastWork).toBeGreaterThan(brokenAt); // It did try meanwhile, or this would prove nothing.
       expect(b.work()[0]?.at).toBeGreaterThan(lastWork);

@@ -6,11 +6,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ensurePrograms } from "../../e2e/cluster/local/programs.ts";
+import { silentProgress } from "../../e2e/progress.ts";
 import type { KubeApi } from "../runtime/api.ts";
 import { connect } from "../runtime/connect.ts";
 import { tokenCredentials } from "../runtime/credentials.ts";
 import type { ResourceKind } from "../runtime/objects.ts";
-import { programDirectory } from "./programs.ts";
 
 /** A real kube-apiserver on a real etcd, with RBAC, and nothing else: no controllers, so nothing happens by itself. */
 export interface TestApiServer {
@@ -31,9 +32,12 @@ export interface TestApiServer {
 const startDeadlineMs = 60_000;
 const stopDeadlineMs = 10_000;
 
-/** Starts both on free ports of the loopback interface, in a directory of their own. */
+/**
+ * Starts both on free ports of the loopback interface, in a directory of their own. The programs are those of the local
+ * cluster; where they were never built, this builds them, which takes minutes.
+ */
 export async function startApiServer(): Promise<TestApiServer> {
-  const bin = await programDirectory(["etcd", "kube-apiserver"]);
+  const bin = await ensurePrograms(["etcd", "kube-apiserver"], silentProgress);
   const directory = await mkdtemp(join(tmpdir(), "apiserver-test-"));
   const running: Program[] = [];
   const stop = async () => {
