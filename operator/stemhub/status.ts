@@ -103,7 +103,7 @@ export function statusEvents(before: StemHubStatus | undefined, after: StemHubSt
 /** Conditions whose changes are worth an event; Reconciling and Stalled only repeat Ready. */
 const told = new Set(["Ready", "DatabaseAvailable", "DatabaseRedundant", "AppAvailable", "ReleaseProgressing"]);
 /** False, and nothing to worry about. */
-const calmReasons = new Set(["Starting", "Forming", "SingleInstance", "RolledOut"]);
+const calmReasons = new Set(["Starting", "NotYetCreated", "Forming", "SingleInstance", "RolledOut"]);
 
 const notObserved = (type: string): Verdict => ({
   type,

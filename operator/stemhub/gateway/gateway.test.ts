@@ -1,0 +1,137 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { aStemHub } from "../../testing/stemhub.ts";
+import { desiredGateway, gatewayUrl } from "./desired.ts";
+import { nginxConfiguration } from "./nginx.ts";
+import { routesOf } from "./routes.ts";
+
+const images = { api: "a:1", web: "w:1" };
+const both = { release: { version: "1", images }, components: { api: { port: 9000 }, web: {} } };
+const configuration = (gateway: object = {}, spec: object = both) =>
+  nginxConfiguration(aStemHub({ ...spec, gateway }), "cluster.local");
+/** The text of the location of a path, in the server that speaks TLS. */
+const locationOf = (text: string, path: string) =>
+  text.split("listen 8443")[1]?.match(new RegExp(`location ${path} \\{[^}]*\\}`))?.[0] ?? "";
+
+describe("given no routes in the spec, then they are", () => {
+  test.each([
+    ["an api alone", { api: {} }, ["/ api"]],
+    ["an api and a web", { api: {}, web: {} }, ["/api/ api", "/ web"]],
+    ["a web alone", { web: {} }, ["/ web"]],
+  ])("for %s", (_, components, routes) => {
+    const given = aStemHub({ release: { version: "1", images }, components });
+    expect(routesOf(given).map((route) => `${route.path} ${route.component}`)).toEqual(routes);
+  });
+});
+
+test("whatever routes are written in whatever order, they come longest prefix first, none lost", () => {
+  const paths = fc.uniqueArray(fc.stringMatching(/^(\/[a-z]{1,4}){1,4}\/?$/), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(paths, (written) => {
+      const given = aStemHub({ gateway: { routes: written.map((path) => ({ path, component: "api" })) } });
+      const lengths = routesOf(given).map((route) => route.path.length);
+      expect(lengths).toEqual([...lengths].sort((a, b) => b - a));
+      expect(new Set(routesOf(given).map((route) => route.path))).toEqual(new Set(written));
+    }),
+  );
+});
+
+describe("the configuration", () => {
+  test("sends a path to its component's Service and port, by a name that is resolved while serving", () => {
+    const text = configuration();
+    expect(locationOf(text, "/api/")).toContain('set $component "studio-api.music.svc.cluster.local"');
+    expect(locationOf(text, "/api/")).toContain("proxy_pass http://$component:9000");
+    expect(locationOf(text, "/")).toContain("studio-web");
+  });
+
+  test.each([
+    ["10Mi", 10_485_760],
+    ["1G", 1_000_000_000],
+    ["500k", 500_000],
+    ["0.5Gi", 536_870_912],
+    [1024, 1024],
+  ])("says a body of %s in bytes, which is what nginx knows", (bodySize, bytes) => {
+    expect(configuration({ limits: { bodySize } })).toContain(`client_max_body_size ${bytes};`);
+  });
+
+  test("gives a route limits of its own", () => {
+    const routes = [{ path: "/", component: "api", bodySize: "1Gi", timeoutSeconds: 120 }];
+    const location = locationOf(configuration({ routes }), "/");
+    expect(location).toContain("client_max_body_size 1073741824");
+    expect(location).toContain("proxy_read_timeout 120s");
+  });
+
+  test("answers what no route covers with 404, and never with a component", () => {
+    expect(locationOf(configuration({ routes: [{ path: "/api/", component: "api" }] }), "/")).toContain("return 404");
+  });
+
+  test("believes forwarded addresses from trusted proxies alone", () => {
+    expect(configuration()).not.toContain("set_real_ip_from");
+    const trusting = configuration({ trustedProxies: ["10.0.0.0/8"] });
+    expect(trusting).toContain("set_real_ip_from 10.0.0.0/8;");
+    expect(trusting).toContain("    10.0.0.0/8 1;");
+  });
+
+  test("answers to its host alone, when it has one", () => {
+    expect(configuration()).not.toContain('if ($host != "');
+    expect(configuration({ host: "studio.example" })).toContain('if ($host != "studio.example") { return 404; }');
+  });
+
+  test("logs no query, cookie or authorization, in which tokens travel", () => {
+    const format = configuration().match(/log_format[^;]*;/)?.[0] ?? "";
+    expect(format).not.toMatch(/\$request_uri|\$request\b|\$args|\$http_cookie|\$http_authorization/);
+  });
+
+  test("says problems in words that nginx can quote, as JSON", () => {
+    const documents = [...configuration().matchAll(/return \d+ '([^\n]*)'; \}/g)].map((match) => match[1] ?? "");
+    expect(documents.length).toBeGreaterThanOrEqual(16);
+    for (const document of documents) {
+      expect(document).not.toContain("'");
+      expect(JSON.parse(document)).toMatchObject({
+        title: expect.any(String),
+        status: expect.any(Number),
+        detail: expect.any(String),
+      });
+    }
+  });
+});
+
+describe("the gateway's objects", () => {
+  const of = (gateway: object) =>
+    desiredGateway({ stemhub: aStemHub({ gateway }), image: "g:1", clusterDomain: "cluster.local" });
+  const find = (gateway: object, kind: string) => of(gateway).find((object) => object.kind === kind);
+
+  test("two replicas have a budget, one has none", () => {
+    expect(find({}, "PodDisruptionBudget")).toBeDefined();
+    expect(find({ replicas: 1 }, "PodDisruptionBudget")).toBeUndefined();
+  });
+  test("a changed configuration rolls the pods", () => {
+    const hash = (gateway: object) =>
+      JSON.stringify(find(gateway, "Deployment")).match(/configuration":"(\w{12})/)?.[1];
+    expect(hash({ limits: { timeoutSeconds: 5 } })).not.toBe(hash({}));
+  });
+  test("the certificate is the user's, or one of the StemHub's own authority", () => {
+    expect(JSON.stringify(find({}, "Deployment"))).toContain('"secretName":"studio-gateway-tls"');
+    expect(JSON.stringify(find({ tls: { secretName: "mine" } }, "Deployment"))).toContain('"secretName":"mine"');
+  });
+  test("the Service has the type, ports and annotations of the spec", () => {
+    const service = find({ service: { type: "NodePort", httpsNodePort: 30443, annotations: { a: "b" } } }, "Service");
+    expect(service).toMatchObject({
+      metadata: { annotations: { a: "b" } },
+      spec: {
+        type: "NodePort",
+        ports: [
+          { name: "http", port: 80 },
+          { name: "https", port: 443, nodePort: 30443 },
+        ],
+      },
+    });
+  });
+  test.each([
+    [{}, "https://studio-gateway.music.svc"],
+    [{ host: "studio.example" }, "https://studio.example"],
+    [{ host: "studio.example", service: { type: "NodePort", httpsNodePort: 30443 } }, "https://studio.example:30443"],
+  ])("given %j, the platform is reached at %s", (gateway, url) => {
+    expect(gatewayUrl(aStemHub({ gateway }))).toBe(url);
+  });
+});
