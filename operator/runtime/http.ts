@@ -185,8 +185,10 @@ class Exchange {
     });
   }
 
+  /** Whether the request met a kept-alive connection that the server had closed, before any answer. */
   staleConnection(error: unknown): boolean {
-    return this.#why === undefined && this.#sent?.reusedSocket === true && codeOf(error) === "ECONNRESET";
+    const code = codeOf(error);
+    return this.#why === undefined && this.#sent?.reusedSocket === true && (code === "ECONNRESET" || code === "EPIPE");
   }
 
   /** What to throw: why we ended it, else what the network said. */
