@@ -49,6 +49,12 @@ export interface Cluster {
 /** The buckets of every cluster's object store. */
 export const s3Buckets = ["stemhub", "backup"] as const;
 
+/** The object store's name inside the cluster. */
+export const s3Host = "s3.stemhub-dev.svc.cluster.local";
+
+/** Its port, the Service's too. Its region is `auto`, as R2 calls its own. */
+export const s3Port = 7443;
+
 /** What a person can mend: shown as it is, without a stack. */
 export class ClusterError extends Error {
   override readonly name = "ClusterError";

@@ -36,7 +36,9 @@ export class ExistingCluster implements Cluster {
     await run("kubectl", ["--kubeconfig", this.kubeconfig, "get", "--raw", "/readyz"]);
   }
 
-  async down(_progress: Progress): Promise<void> {}
+  down(_progress: Progress): Promise<void> {
+    return Promise.resolve(); // It is not ours to end.
+  }
 
   async status(): Promise<string[]> {
     return [`existing: kubeconfig ${this.kubeconfig}, images to ${this.#registry ?? "no registry (IMAGE_REGISTRY)"}`];

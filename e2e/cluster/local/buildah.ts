@@ -2,7 +2,7 @@ import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Progress } from "../../progress.ts";
 import { run } from "../../support/command.ts";
-import { readIfPresent } from "./state.ts";
+import { readIfPresent } from "../files.ts";
 
 /** The name under which Dockerfiles know the base image, and its published name. */
 export const baseImage = "docker.io/library/debian:trixie-slim";

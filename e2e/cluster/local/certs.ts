@@ -5,9 +5,10 @@ import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
 import { stringify } from "yaml";
 import { createAuthority } from "../../../operator/stemhub/pki/certificates.ts";
-import { s3Host } from "./s3.ts";
+import { s3Host } from "../cluster.ts";
+import { readIfPresent, replaceFile } from "../files.ts";
 import { apiPort, type Layout } from "./slots.ts";
-import { type ClusterState, readIfPresent, replaceFile } from "./state.ts";
+import type { ClusterState } from "./state.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const lifetimeMs = 3650 * 86_400_000;

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readIfPresent } from "../files.ts";
 import { sleep } from "./process.ts";
-import { readIfPresent } from "./state.ts";
 
 const root = "/sys/fs/cgroup";
 

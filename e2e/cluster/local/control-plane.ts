@@ -1,25 +1,14 @@
 import { join } from "node:path";
+import { auditPolicy } from "../audit-policy.ts";
+import { replaceFile } from "../files.ts";
 import type { Service } from "./process.ts";
 import { apiPort, type Layout } from "./slots.ts";
-import { type ClusterState, replaceFile } from "./state.ts";
+import type { ClusterState } from "./state.ts";
 
 /** Silence after which a node is NotReady. Kubernetes waits 50 s; shorter, so that tests of lost nodes are. */
 const nodeGraceSeconds = 20;
 /** How often autoscalers look. Kubernetes: 15 s. */
 const autoscalerSyncSeconds = 5;
-
-/**
- * Writes only: what an operator changes is what tests count, and reads would be a hundred times as many lines.
- * Leases of nodes are left out for the same reason.
- */
-const auditPolicy = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- {level: None, userGroups: ["system:nodes"]}
-- {level: Metadata, verbs: [create, update, patch, delete, deletecollection]}
-- {level: None}
-`;
 
 /** etcd, and the API server on it. As host processes they survive the loss of any node. */
 export async function apiServices(state: ClusterState, layout: Layout): Promise<Service[]> {

@@ -1,12 +1,13 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run, runToEnd } from "../../support/command.ts";
+import { readIfPresent, replaceFile } from "../files.ts";
 import { endCgroup, inCgroup, makeCgroup } from "./cgroups.ts";
 import { connectNode, disconnectNode } from "./network.ts";
 import { cniConfig, containerdConfig, kubeletConfig, proxyConfig } from "./node-config.ts";
 import { type Services, waitFor } from "./process.ts";
 import type { Layout, NodeLayout } from "./slots.ts";
-import { type ClusterState, readIfPresent, replaceFile } from "./state.ts";
+import type { ClusterState } from "./state.ts";
 
 const containerdDeadlineMs = 60_000;
 const folders = ["containerd", "run", "kubelet", "certs", "pod-logs", "cni/net.d", "volumes"];

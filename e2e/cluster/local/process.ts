@@ -4,7 +4,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ClusterError } from "../cluster.ts";
-import { readIfPresent, replaceFile } from "./state.ts";
+import { readIfPresent, replaceFile } from "../files.ts";
 
 /** How long a process may take to end by itself. */
 const graceMs = 10_000;

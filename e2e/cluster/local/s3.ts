@@ -1,16 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { ClusterError, type S3Access, s3Buckets } from "../cluster.ts";
+import { ClusterError, type S3Access, s3Buckets, s3Host, s3Port } from "../cluster.ts";
+import { readIfPresent, replaceFile } from "../files.ts";
 import type { Service } from "./process.ts";
 import type { Layout } from "./slots.ts";
-import { type ClusterState, readIfPresent, replaceFile } from "./state.ts";
-
-/** The object store's name inside the cluster. */
-export const s3Host = "s3.stemhub-dev.svc.cluster.local";
-
-/** Its port, the Service's too. Its region is `auto`, as R2 calls its own. */
-export const s3Port = 7443;
+import type { ClusterState } from "./state.ts";
 
 /** The object store: VersityGW over a directory, with TLS by the cluster's CA; its credentials are made once. */
 export async function s3Service(state: ClusterState, layout: Layout): Promise<Service> {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Progress } from "../../progress.ts";
 import { run } from "../../support/command.ts";
+import { readIfPresent, replaceFile } from "../files.ts";
 import { withLock } from "./lock.ts";
 import { freeSlot, type Layout, layoutOf } from "./slots.ts";
 
@@ -57,22 +58,6 @@ export class ClusterState {
       await replaceFile(join(this.directory, "slot"), String(slot));
       return layoutOf(slot);
     });
-  }
-}
-
-/** Writes a file whole or not at all. */
-export async function replaceFile(path: string, content: string, mode = 0o600): Promise<void> {
-  await writeFile(`${path}.new`, content, { mode });
-  await rename(`${path}.new`, path);
-}
-
-/** The file's content, or undefined when there is none. */
-export async function readIfPresent(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
   }
 }
 
