@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { field, objectName, quantity, resources } from "./primitives.ts";
+import { field, objectName } from "./primitives.ts";
+import { bytes, resources } from "./quantities.ts";
 
 /** The replicated PostgreSQL. */
 export const databaseSchema = z
@@ -8,7 +9,7 @@ export const databaseSchema = z
       .int()
       .default(17)
       .meta(
-        field("Major version of PostgreSQL.", [
+        field("Major version of PostgreSQL. Minor versions come with the operator's image.", [
           {
             rule: "self == 17",
             message: "database.version must be 17, the one major version that the operator's image holds",
@@ -24,43 +25,34 @@ export const databaseSchema = z
       .int()
       .default(3)
       .meta(
-        field("Members: 1 for a demo, 3 to survive the loss of any one.", [
+        field("Members: 1 for a demo, 3 to survive the loss of any one. It can be raised, not reduced.", [
           {
             rule: "self in [1, 3]",
             message: "database.instances must be 1 or 3: two members cannot agree on a primary when one is lost",
           },
-          { rule: "self >= oldSelf", message: "database.instances cannot be reduced: keep it, or make a new StemHub" },
+          {
+            rule: "self >= oldSelf",
+            message: "database.instances cannot be reduced: keep it, or make a new StemHub and move the data",
+            messageExpression:
+              "'database.instances cannot go from ' + string(oldSelf) + ' to ' + string(self) + ': keep ' + string(oldSelf) + ', or make a new StemHub and move the data'",
+          },
         ]),
       ),
     storage: z
       .object({
-        size: quantity("Size of each member's volume.")
-          .default("10Gi")
-          .meta(
-            field(
-              "Size of each member's volume.",
-              [
-                {
-                  rule: "self == oldSelf",
-                  message: "database.storage.size cannot change: volumes are not resized yet; keep the former size",
-                },
-                {
-                  rule: "quantity(string(self)).compareTo(quantity('256Mi')) >= 0",
-                  message: "database.storage.size must be at least 256Mi",
-                },
-              ],
-              {
-                "x-kubernetes-int-or-string": true,
-                pattern: "^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$",
-                maxLength: 32,
-              },
-            ),
-          ),
-        className: objectName("StorageClass; the cluster's default where absent.").optional(),
+        size: bytes("Size of each member's volume, for data and write-ahead log. It cannot change.", "256Mi", [
+          {
+            rule: "self == oldSelf",
+            message: "database.storage.size cannot change: volumes are not resized yet; keep the former size",
+            messageExpression:
+              "'database.storage.size cannot go from ' + string(oldSelf) + ' to ' + string(self) + ': volumes are not resized yet; keep ' + string(oldSelf)",
+          },
+        ]).default("10Gi"),
+        className: objectName("StorageClass of the volumes; the cluster's default where absent. It cannot change.").optional(),
       })
       .prefault({})
       .meta(
-        field("Where the data lives.", [
+        field("The volume of each member.", [
           {
             rule: "has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)",
             message:
@@ -68,14 +60,18 @@ export const databaseSchema = z
           },
         ]),
       ),
-    resources: resources("Requests and limits of each member.").optional(),
+    resources: resources(
+      "Requests and limits of each member. PostgreSQL sizes its caches by limits.memory.",
+    ).optional(),
     synchronous: z
       .enum(["required", "preferred"])
       .default("required")
       .meta(
         field(
-          "With three members. required: a write that no replica holds is not acknowledged, so that a failover loses nothing. preferred: with all replicas gone, writes go on without that promise.",
+          "What an acknowledged write means with three members. required: a second member holds it, so that a failover loses nothing; with both replicas gone, writes wait. preferred: with both replicas gone, writes go on and a failover may lose them. With one member it has no meaning.",
         ),
       ),
   })
-  .meta(field("The replicated PostgreSQL."));
+  .meta(
+    field("The replicated PostgreSQL, with generated logins and TLS between all parts. {} takes all defaults: three members of 10Gi."),
+  );

@@ -4,8 +4,8 @@ import { z } from "zod";
 export interface CelRule {
   readonly rule: string;
   readonly message: string;
-  /** Where the refusal points, relative to the rule's place, e.g. `.images`. */
-  readonly fieldPath?: string;
+  /** A CEL expression that says the same with the values at hand; the API server falls back to `message`. */
+  readonly messageExpression?: string;
 }
 
 /** Metadata of a field: its description for kubectl explain, and its rules. */
@@ -18,14 +18,39 @@ export function keyedBy(...keys: string[]) {
   return { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys };
 }
 
-/** A DNS label or subdomain: the name of a Secret, ConfigMap, claim or class. */
+/** The rule that exactly one of some optional fields is set: how a union is said in a structural schema. */
+export function exactlyOne(fields: readonly string[], where: string): CelRule {
+  const count = fields.map((name) => `(has(self.${name}) ? 1 : 0)`).join(" + ");
+  return { rule: `${count} == 1`, message: `${where} needs exactly one of ${fields.join(", ")}` };
+}
+
+/**
+ * The rule that a text has a form. In CEL and not as `pattern`, since the API server's own words for a pattern are the
+ * pattern, which tells nobody what to write instead. `form` is RE2, without quotes and backslashes.
+ */
+export function matching(form: string, message: string): CelRule {
+  return { rule: `self.matches('${form}')`, message };
+}
+
+const dnsLabel = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+
+/** A DNS name in small letters: labels with dots between. */
+export const dnsName = `^${dnsLabel}([.]${dnsLabel})*$`;
+
+/** The name of a Secret, ConfigMap, claim or class. */
 export function objectName(what: string) {
   return z
     .string()
     .min(1)
     .max(253)
-    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
-    .meta(field(what));
+    .meta(
+      field(what, [
+        matching(
+          dnsName,
+          "a name must be small letters, digits, - and ., with a letter or digit at both ends: write the object's metadata.name",
+        ),
+      ]),
+    );
 }
 
 /** A key of a Secret or ConfigMap. */
@@ -34,22 +59,24 @@ export function dataKey(what: string) {
     .string()
     .min(1)
     .max(253)
-    .regex(/^[-._a-zA-Z0-9]+$/)
-    .meta(field(what));
+    .meta(field(what, [matching("^[-._a-zA-Z0-9]+$", "key may hold letters, digits and - _ . only: write a key of its data")]));
 }
 
 /** An image with a tag or a digest. `latest` is refused: what runs must be the same tomorrow. */
 export function imageReference(what: string) {
+  const name = "[A-Za-z0-9][A-Za-z0-9._/-]*(:[0-9]+/[A-Za-z0-9._/-]+)?";
+  const tag = ":[A-Za-z0-9_][A-Za-z0-9_.-]*";
+  const digest = "@sha256:[0-9a-f]{64}";
   return z
     .string()
     .min(1)
     .max(500)
     .meta(
-      field(what, [
-        {
-          rule: "self.contains('@sha256:') || self.matches('^[^ ]+:[A-Za-z0-9_][A-Za-z0-9_.-]*$') && !self.matches(':[0-9]+/[^:]*$')",
-          message: "an image needs a tag or a digest: write name:1.2.3 or name@sha256:…",
-        },
+      field(`${what} With a tag other than latest, or a digest: registry.example.com/app:1.4.0.`, [
+        matching(
+          `^${name}(${tag}|(${tag})?${digest})$`,
+          "an image needs a tag or a digest: write name:1.2.3 or name@sha256: and 64 hexadecimal digits",
+        ),
         {
           rule: "!self.endsWith(':latest')",
           message: "an image may not be :latest, which changes under you: name a version or a digest",
@@ -58,52 +85,6 @@ export function imageReference(what: string) {
     );
 }
 
-/** A quantity of Kubernetes: `500m`, `512Mi`, `2`. */
-export function quantity(what: string) {
-  return z.union([z.int(), z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$/)]).meta(
-    field(
-      what,
-      [
-        {
-          rule: "quantity(string(self)).compareTo(quantity('0')) > 0",
-          message: "a quantity must be more than zero, like 500m or 512Mi",
-        },
-      ],
-      {
-        "x-kubernetes-int-or-string": true,
-        pattern: "^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$",
-        maxLength: 32,
-      },
-    ),
-  );
-}
-
-/** Requests and limits of a container, for cpu and memory. */
-export function resources(what: string) {
-  const amounts = (description: string) =>
-    z
-      .object({
-        cpu: quantity("Processor, in cores or thousandths: 500m.").optional(),
-        memory: quantity("Memory in bytes: 512Mi.").optional(),
-      })
-      .meta(field(description));
-  return z
-    .object({
-      requests: amounts("What the scheduler reserves.").optional(),
-      limits: amounts("What the container may not exceed; over its memory it is killed.").optional(),
-    })
-    .meta(
-      field(what, [
-        {
-          rule: "!(has(self.requests) && has(self.limits)) || ((!has(self.requests.memory) || !has(self.limits.memory) || quantity(string(self.requests.memory)).compareTo(quantity(string(self.limits.memory))) <= 0) && (!has(self.requests.cpu) || !has(self.limits.cpu) || quantity(string(self.requests.cpu)).compareTo(quantity(string(self.limits.cpu))) <= 0))",
-          message: "resources.requests may not exceed resources.limits: lower the request or raise the limit",
-        },
-      ]),
-    );
-}
-
-/** The rule that exactly one of some optional fields is set: how a union is said in a structural schema. */
-export function exactlyOne(fields: readonly string[], where: string): CelRule {
-  const count = fields.map((name) => `(has(self.${name}) ? 1 : 0)`).join(" + ");
-  return { rule: `${count} == 1`, message: `${where} needs exactly one of ${fields.join(", ")}` };
-}
+/** An absolute path in a container, written in one way only, so that two of them can be compared. */
+export const cleanPath = (what: string) =>
+  matching("^/([^/:]+(/[^/:]+)*)?$", `${what} must be absolute, without : and without / at its end: write it like /data`);

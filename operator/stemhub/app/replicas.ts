@@ -7,7 +7,7 @@ export const handoverManager = `${fieldManager}-handover`;
 
 /**
  * What the operator says about a Deployment's replicas: a number, or nothing when they are the autoscaler's.
- * Why it is not simply left out from the beginning: docs/decisions/0010-replicas-and-the-hpa.md.
+ * Why it is not simply left out from the beginning: docs/decisions/0002-replicas-and-the-hpa.md.
  */
 export function replicasToApply(component: Component, live: KubeObject | undefined): number | undefined {
   if (!component.autoscaling) return component.replicas.min;

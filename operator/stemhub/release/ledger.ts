@@ -2,7 +2,7 @@ import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { childMetadata } from "../metadata.ts";
 
-/** The ConfigMap that remembers which migrations have succeeded: decision 0011. */
+/** The ConfigMap that remembers which migrations have succeeded: decision 0003. */
 export function ledgerName(stemhub: StemHub): string {
   return `${stemhub.metadata.name}-releases`;
 }
