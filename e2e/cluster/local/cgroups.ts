@@ -55,7 +55,8 @@ export async function endCgroup(name: string): Promise<void> {
     for (const pid of pids) kill(pid);
     await sleep(100);
   }
-  for (const hierarchy of await hierarchies()) await removeTree(join(hierarchy, name));
+  // Beside v1's hierarchies there may be a `unified` one, where runc makes groups of the same names.
+  for (const hierarchy of [...(await hierarchies()), join(root, "unified")]) await removeTree(join(hierarchy, name));
 }
 
 /** Ids of the processes in the group and below. */

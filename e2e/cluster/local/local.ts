@@ -140,8 +140,8 @@ export class LocalCluster implements Cluster {
     progress.note("nodes");
     await Promise.all(layout.nodes.map((node) => stopNode({ state, services }, node)));
     progress.note("control plane");
-    for (const { name } of await services.all()) if (name !== "etcd") await services.stop(name);
-    await services.stop("etcd");
+    // At once: nothing of what they would put in order is kept.
+    for (const { name } of await services.all()) await services.stop(name, 0);
     await endCgroup(layout.hostCgroup);
     await removeBridge(layout);
     await unmountBelow(state.directory);

@@ -76,7 +76,7 @@ export async function startNode(context: NodeContext, node: NodeLayout): Promise
 /** Ends everything of a node, like a power cut: what it has on disk stays. One that does not run is fine. */
 export async function stopNode(context: Pick<NodeContext, "state" | "services">, node: NodeLayout): Promise<void> {
   for (const program of ["kubelet", "kube-proxy", "containerd"]) {
-    await context.services.stop(`${node.name}-${program}`);
+    await context.services.stop(`${node.name}-${program}`, 0);
   }
   // Containers and their shims outlive containerd by design.
   await endCgroup(node.cgroup);

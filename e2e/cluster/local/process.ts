@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { ClusterError } from "../cluster.ts";
 import { readIfPresent, replaceFile } from "../files.ts";
 
-/** How long a process may take to end by itself. */
-const graceMs = 10_000;
+/** How long a process may take to end by itself where its state is still needed. */
+const defaultGraceMs = 10_000;
 const pollMs = 100;
 
 /** A program to be kept running, with everything that decides what it does. */
@@ -35,6 +35,8 @@ export class Services {
   readonly #directory: string;
   readonly #logs: string;
   readonly #env: NodeJS.ProcessEnv;
+  /** Those that must run by now; others may still wait for their turn to be mended. */
+  readonly #ensured = new Set<string>();
 
   /**
    * @param directory holds NAME.json of each
@@ -51,8 +53,9 @@ export class Services {
   async ensure(service: Service): Promise<void> {
     const wanted = fingerprint(service);
     const started = await this.#running(service.name);
+    if (started && started.command !== wanted) await this.stop(service.name);
+    this.#ensured.add(service.name);
     if (started?.command === wanted) return;
-    if (started) await this.stop(service.name);
     await mkdir(this.#directory, { recursive: true });
     await mkdir(this.#logs, { recursive: true });
     const [program, ...args] = service.command;
@@ -75,11 +78,12 @@ export class Services {
     }
   }
 
-  /** Ends one: asks, and after 10 s kills. One that does not run is fine. */
-  async stop(name: string): Promise<void> {
+  /** Ends one: asks, and kills after some time; at once, with 0. One that does not run is fine. */
+  async stop(name: string, graceMs = defaultGraceMs): Promise<void> {
+    this.#ensured.delete(name);
     const started = await this.#running(name);
     if (started) {
-      signal(started.pid, "SIGTERM");
+      if (graceMs > 0) signal(started.pid, "SIGTERM");
       const deadline = Date.now() + graceMs;
       while (Date.now() < deadline && (await this.#running(name))) await sleep(pollMs);
       if (await this.#running(name)) signal(started.pid, "SIGKILL");
@@ -95,9 +99,9 @@ export class Services {
     return Promise.all(names.map(async (name) => ({ name, running: (await this.#running(name)) !== undefined })));
   }
 
-  /** Errors: ClusterError that names each one that has died, and its log. */
+  /** Errors: ClusterError when one that was ensured here has died, with its last words. */
   async assertAlive(): Promise<void> {
-    for (const { name, running } of await this.all()) if (!running) throw await this.death(name);
+    for (const name of this.#ensured) if (!(await this.#running(name))) throw await this.death(name);
   }
 
   /** The last words of one. */
