@@ -30,7 +30,8 @@ const timing = {
   failure: { minMs: 20, maxMs: 200 },
   forbidden: { minMs: 50, maxMs: 200 },
   answerMs: 400,
-  idleMs: 700,
+  watchSeconds: { min: 1, max: 1 },
+  endGraceMs: 200,
 };
 
 const ours = { kind: kinds.configMaps, labelSelector: "ours=yes" };
