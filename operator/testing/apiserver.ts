@@ -116,11 +116,14 @@ class Program {
   readonly #name: string;
   readonly #log: string;
   readonly #child: ChildProcess;
+  /** A test run that is interrupted stops nothing in order; it must not leave servers behind. */
+  readonly #onExit = () => this.#child.kill("SIGKILL");
 
   constructor(path: string, directory: string, args: readonly string[]) {
     this.#name = path.slice(path.lastIndexOf("/") + 1);
     this.#log = join(directory, `${this.#name}.log`);
     this.#child = spawn(path, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
+    process.once("exit", this.#onExit);
     const file = createWriteStream(this.#log);
     this.#child.stdout?.pipe(file, { end: false });
     this.#child.stderr?.pipe(file, { end: false });
@@ -143,6 +146,7 @@ class Program {
   }
 
   async stop(): Promise<void> {
+    process.removeListener("exit", this.#onExit);
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
