@@ -31,10 +31,10 @@ export const databaseSchema = z
             message: "database.instances must be 1 or 3: two members cannot agree on a primary when one is lost",
           },
           {
+            // Of 1 and 3 there is one way down, so the message can name both.
             rule: "self >= oldSelf",
-            message: "database.instances cannot be reduced: keep it, or make a new StemHub and move the data",
-            messageExpression:
-              "'database.instances cannot go from ' + string(oldSelf) + ' to ' + string(self) + ': keep ' + string(oldSelf) + ', or make a new StemHub and move the data'",
+            message:
+              "database.instances cannot go from 3 to 1: members are not removed; keep 3, or make a new StemHub and move the data",
           },
         ]),
       ),
@@ -48,7 +48,9 @@ export const databaseSchema = z
               "'database.storage.size cannot go from ' + string(oldSelf) + ' to ' + string(self) + ': volumes are not resized yet; keep ' + string(oldSelf)",
           },
         ]).default("10Gi"),
-        className: objectName("StorageClass of the volumes; the cluster's default where absent. It cannot change.").optional(),
+        className: objectName(
+          "StorageClass of the volumes; the cluster's default where absent. It cannot change.",
+        ).optional(),
       })
       .prefault({})
       .meta(
@@ -61,17 +63,19 @@ export const databaseSchema = z
         ]),
       ),
     resources: resources(
-      "Requests and limits of each member. PostgreSQL sizes its caches by limits.memory.",
+      "Requests and limits of each member; where absent, requests of 250m and 256Mi and a limit of 1Gi.",
     ).optional(),
     synchronous: z
       .enum(["required", "preferred"])
       .default("required")
       .meta(
         field(
-          "What an acknowledged write means with three members. required: a second member holds it, so that a failover loses nothing; with both replicas gone, writes wait. preferred: with both replicas gone, writes go on and a failover may lose them. With one member it has no meaning.",
+          "What an acknowledged write means with three members. required: a second member holds it, so that a failover loses nothing; with both replicas gone, no write is acknowledged. preferred: with both replicas gone, writes go on, and a failover may lose them. With one member it has no meaning.",
         ),
       ),
   })
   .meta(
-    field("The replicated PostgreSQL, with generated logins and TLS between all parts. {} takes all defaults: three members of 10Gi."),
+    field(
+      "The replicated PostgreSQL, with generated logins and TLS between all parts. {} takes all defaults: three members of 10Gi.",
+    ),
   );

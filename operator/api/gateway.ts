@@ -1,11 +1,19 @@
 import { z } from "zod";
-import { field, keyedBy, objectName, quantity } from "./primitives.ts";
+import { dnsName, field, keyedBy, matching, objectName } from "./primitives.ts";
+import { bytes } from "./quantities.ts";
 import { componentNames } from "./release.ts";
 
 const nodePort = (what: string) =>
   z
     .int()
-    .meta(field(what, [{ rule: "self >= 30000 && self <= 32767", message: "a nodePort must be 30000 to 32767" }]))
+    .meta(
+      field(what, [
+        {
+          rule: "self >= 30000 && self <= 32767",
+          message: "a node port must be 30000 to 32767: choose one that is free, or remove it to have one chosen",
+        },
+      ]),
+    )
     .optional();
 
 const timeout = z.int().min(1).max(3600);
@@ -17,22 +25,28 @@ const routeSchema = z
       .min(1)
       .max(256)
       .meta(
-        field("Prefix of the request's path; the longest that fits wins.", [
-          {
-            rule: "self.matches('^/[A-Za-z0-9._~/-]*$')",
-            message: "gateway.routes.path must begin with / and hold letters, digits and . _ ~ - only",
-          },
-          {
-            rule: "!self.startsWith('/.well-known/stemhub')",
-            message: "gateway.routes.path may not be below /.well-known/stemhub, which the gateway answers itself",
-          },
-        ]),
+        field(
+          "Prefix of the request's path, which is passed on whole; the longest that fits wins. A prefix may appear once.",
+          [
+            matching(
+              "^/[A-Za-z0-9._~/-]*$",
+              "gateway.routes.path must begin with / and hold letters, digits and . _ ~ - / only: write it like /api/",
+            ),
+            {
+              rule: "!self.startsWith('/.well-known/stemhub')",
+              message:
+                "gateway.routes.path may not be below /.well-known/stemhub, which the gateway answers itself: choose another",
+            },
+          ],
+        ),
       ),
-    component: z.enum(componentNames).meta(field("Component that answers.")),
-    bodySize: quantity("Most that a request's body may hold; the gateway's limit where absent.").optional(),
-    timeoutSeconds: timeout.meta(field("Seconds the component may take; the gateway's limit where absent.")).optional(),
+    component: z.enum(componentNames).meta(field("Component that answers; it must be in components.")),
+    bodySize: bytes("Most that a request's body may hold; gateway.limits.bodySize where absent.", "1Ki").optional(),
+    timeoutSeconds: timeout
+      .meta(field("Seconds that the component may take to answer; gateway.limits.timeoutSeconds where absent."))
+      .optional(),
   })
-  .meta(field("One route."));
+  .meta(field("One route: a prefix and the component that answers, with limits of its own."));
 
 /** A route, defaults filled in. */
 export type Route = z.output<typeof routeSchema>;
@@ -45,69 +59,87 @@ export const gatewaySchema = z
       .min(1)
       .max(253)
       .meta(
-        field("Name by which people reach it; in its certificate, and the only one that it answers to.", [
-          {
-            rule: "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
-            message: "gateway.host must be a host name without a scheme or path, like studio.example.com",
-          },
-        ]),
+        field(
+          "Host name by which people reach it: in its certificate, and the only one that it answers to. Where absent, it answers to any.",
+          [
+            matching(
+              dnsName,
+              "gateway.host must be a host name in small letters, without a scheme, port or path: write it like studio.example.com",
+            ),
+          ],
+        ),
       )
       .optional(),
-    replicas: z.int().min(1).max(10).default(2).meta(field("Pods.")),
+    replicas: z.int().min(1).max(10).default(2).meta(field("How many pods it has.")),
     tls: z
       .object({
         secretName: objectName(
-          "Secret of type kubernetes.io/tls; a certificate from the StemHub's own authority where absent.",
+          "Secret of type kubernetes.io/tls, in this namespace; where absent, a certificate from the StemHub's own authority.",
         ).optional(),
       })
       .prefault({})
-      .meta(field("Its certificate.")),
+      .meta(field("The certificate that it shows. {}: one from the StemHub's own authority, renewed by the operator.")),
     service: z
       .object({
         type: z
           .enum(["ClusterIP", "NodePort", "LoadBalancer"])
           .default("ClusterIP")
-          .meta(field("How the world reaches it.")),
-        httpNodePort: nodePort("Port on every node for http."),
-        httpsNodePort: nodePort("Port on every node for https."),
+          .meta(field("How the world reaches it. ClusterIP: not at all, unless by an Ingress or a forwarded port.")),
+        httpNodePort: nodePort("Port on every node for http; chosen by Kubernetes where absent."),
+        httpsNodePort: nodePort("Port on every node for https; chosen by Kubernetes where absent."),
         annotations: z
           .record(z.string(), z.string().max(1024))
-          .meta(field("Annotations of the Service, for the cloud's load balancer.", [], { maxProperties: 32 }))
+          .meta(field("Annotations of the Service, as a cloud's load balancer wants them.", [], { maxProperties: 32 }))
           .optional(),
       })
       .prefault({})
       .meta(
-        field("Its Service.", [
+        field("Its Service, with the ports 80 and 443.", [
           {
             rule: "self.type != 'ClusterIP' || !(has(self.httpNodePort) || has(self.httpsNodePort))",
-            message: "gateway.service node ports need type NodePort or LoadBalancer",
+            message:
+              "gateway.service.httpNodePort and httpsNodePort need type NodePort or LoadBalancer: set the type or remove them",
+          },
+          {
+            rule: "!has(self.httpNodePort) || !has(self.httpsNodePort) || self.httpNodePort != self.httpsNodePort",
+            message: "gateway.service.httpNodePort and httpsNodePort are the same port: give each its own",
           },
         ]),
       ),
     limits: z
       .object({
-        bodySize: quantity("Most that a request's body may hold.").default("100Mi"),
-        timeoutSeconds: timeout.default(60).meta(field("Seconds a component may take to answer.")),
+        bodySize: bytes("Most that a request's body may hold; over it, the answer is 413.", "1Ki").default("100Mi"),
+        timeoutSeconds: timeout
+          .default(60)
+          .meta(field("Seconds that a component may take to answer; over it, the answer is 504.")),
       })
       .prefault({})
-      .meta(field("Bounds of one request.")),
+      .meta(field("Bounds of each request; a route may have its own.")),
     trustedProxies: z
       .array(
         z
           .string()
           .max(43)
           .meta(
-            field("A network in CIDR form.", [
-              { rule: "isCIDR(self)", message: "gateway.trustedProxies must be networks like 10.0.0.0/8" },
+            field("A network in CIDR form: 10.0.0.0/8.", [
+              {
+                rule: "isCIDR(self)",
+                message:
+                  "gateway.trustedProxies must be networks in CIDR form: write 10.0.0.0/8, or 192.0.2.7/32 for one address",
+              },
             ]),
           ),
       )
       .default([])
       .meta(
-        field("Networks whose X-Forwarded-For and X-Request-Id are believed; nobody's where empty.", [], {
-          maxItems: 32,
-          "x-kubernetes-list-type": "set",
-        }),
+        field(
+          "Networks of load balancers whose X-Forwarded-For and X-Request-Id are believed; nobody's where empty.",
+          [],
+          {
+            maxItems: 32,
+            "x-kubernetes-list-type": "set",
+          },
+        ),
       ),
     routes: z
       .array(routeSchema)
@@ -120,4 +152,4 @@ export const gatewaySchema = z
       )
       .optional(),
   })
-  .meta(field("What stands before the components: nginx with TLS, limits and routes."));
+  .meta(field("What stands before the components: nginx with TLS, limits and routes. {} takes all defaults."));

@@ -1,270 +1,95 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { KubeApi } from "../runtime/api.ts";
-import { ApiError } from "../runtime/errors.ts";
-import type { KubeObject } from "../runtime/objects.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { tokenCredentials } from "../runtime/credentials.ts";
+import { HttpClient, type HttpRequest } from "../runtime/http.ts";
+import type { KubeObject, ResourceKind } from "../runtime/objects.ts";
 import { startApiServer, type TestApiServer } from "../testing/apiserver.ts";
+import { withFields } from "./fixtures/refused.ts";
+import { refusedComponents, unknownFields } from "./fixtures/refused-components.ts";
+import { refusedPlatforms } from "./fixtures/refused-platform.ts";
 import { everyFieldSpec, minimalSpec, type WrittenSpec } from "./fixtures/specs.ts";
 import { stemhubKind } from "./kinds.ts";
 import { parseStemHub, stemhubDefinition } from "./stemhub.ts";
 
+const definitions: ResourceKind = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  plural: "customresourcedefinitions",
+};
+
 let server: TestApiServer;
 let api: KubeApi;
+let http: HttpClient;
 
 beforeAll(async () => {
   server = await startApiServer();
-  const definitions = {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    plural: "customresourcedefinitions",
-  };
-  api = await server.admin({ kinds: [stemhubKind, definitions] });
+  api = await server.admin({ kinds: [stemhubKind, definitions], fieldManager: "a-person" });
+  http = new HttpClient(tokenCredentials(server.url, server.adminToken, server.ca), systemClock, "test");
   await api.create(stemhubDefinition.crd as unknown as KubeObject);
   // A definition is served a moment after it was accepted.
   await vi.waitFor(() => api.list(stemhubKind, "default"), { timeout: 20_000, interval: 200 });
 });
-afterAll(() => server?.stop());
+afterAll(async () => {
+  http?.close();
+  await server?.stop();
+});
 
 function stemhub(name: string, spec: WrittenSpec): KubeObject {
   return { apiVersion: "stemhub.dev/v1alpha1", kind: "StemHub", metadata: { name, namespace: "default" }, spec };
 }
 
-/** The API server's sentence; empty when it had none against it. */
-async function refusal(write: Promise<KubeObject>): Promise<string> {
-  try {
-    await write;
-    return "";
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 422) return error.message;
-    throw error;
-  }
+interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: an object, a Status or an OpenAPI document.
+  readonly body: any;
 }
 
-/** A valid spec with one thing wrong. */
-function broken(change: (spec: WrittenSpec) => void): WrittenSpec {
-  const spec = everyFieldSpec();
-  change(spec);
-  return spec;
+async function request(
+  method: HttpRequest["method"],
+  path: string,
+  object?: KubeObject,
+  contentType = "application/json",
+): Promise<Answer> {
+  const content = object ? { body: JSON.stringify(object), contentType } : {};
+  const answer = await http.send({ method, path, ...content, timeoutMs: 10_000, signals: [], gate: () => undefined });
+  return { status: answer.status, body: JSON.parse(answer.body) };
 }
 
-type Case = readonly [what: string, change: (spec: WrittenSpec) => void, field: string, remedy: RegExp];
+const path = "/apis/stemhub.dev/v1alpha1/namespaces/default/stemhubs";
 
-const cases: readonly Case[] = [
-  ["no release", (s) => delete s.release, "spec.release", /Required/],
-  ["no version", (s) => delete s.release.version, "spec.release.version", /Required/],
-  ["a version with spaces", (s) => (s.release.version = "one two"), "release.version", /write it like 1\.4\.0/],
-  ["no images at all", (s) => (s.release.images = {}), "release.images", /name the image/],
-  ["an image without a tag", (s) => (s.release.images.api = "registry.example/api"), "images.api", /tag or a digest/],
-  [
-    "an image with a port and no tag",
-    (s) => (s.release.images.api = "registry.example:5000/api"),
-    "images.api",
-    /tag or a digest/,
-  ],
-  [
-    "an image called latest",
-    (s) => (s.release.images.api = "registry.example/api:latest"),
-    "images.api",
-    /name a version/,
-  ],
-  ["a component without an image", (s) => delete s.release.images.web, "release.images.web", /needs an image/],
-  [
-    "an unknown migration tool",
-    (s) => (s.release.migrate.tool = "flyway"),
-    "release.migrate.tool",
-    /prisma.*alembic.*sql.*command/,
-  ],
-  [
-    "tool command without a command",
-    (s) => delete s.release.migrate.command,
-    "release.migrate.command",
-    /needs the command/,
-  ],
-  ["tool sql without files", (s) => (s.release.migrate = { tool: "sql" }), "release.migrate.sql", /sql\.configMap/],
-  [
-    "files for another tool",
-    (s) => (s.release.migrate.sql = { configMap: "m" }),
-    "release.migrate.sql",
-    /set tool to sql/,
-  ],
-  [
-    "a command for tool sql",
-    (s) => (s.release.migrate = { tool: "sql", sql: { configMap: "m" }, command: ["x"] }),
-    "release.migrate.command",
-    /set tool to command/,
-  ],
-  [
-    "a migration of one second",
-    (s) => (s.release.migrate.timeoutSeconds = 1),
-    "release.migrate.timeoutSeconds",
-    /greater than or equal to 10/,
-  ],
-  ["PostgreSQL 12", (s) => (s.database.version = 12), "database.version", /must be 17/],
-  ["two instances", (s) => (s.database.instances = 2), "database.instances", /must be 1 or 3/],
-  ["a volume of nothing", (s) => (s.database.storage.size = "1Mi"), "database.storage.size", /at least 256Mi/],
-  ["a size in words", (s) => (s.database.storage.size = "big"), "database.storage.size", /should match/],
-  [
-    "more requested than allowed",
-    (s) => (s.database.resources = { requests: { memory: "2Gi" }, limits: { memory: "1Gi" } }),
-    "resources",
-    /lower the request/,
-  ],
-  [
-    "an unknown way of commit",
-    (s) => (s.database.synchronous = "maybe"),
-    "database.synchronous",
-    /required.*preferred/,
-  ],
-  ["an endpoint without a scheme", (s) => (s.storage.endpoint = "s3.example"), "storage.endpoint", /must be a URL/],
-  [
-    "an endpoint with a path",
-    (s) => (s.storage.endpoint = "https://s3.example/bucket"),
-    "storage.endpoint",
-    /without a path/,
-  ],
-  ["a bucket in capitals", (s) => (s.storage.bucket = "Stems"), "storage.bucket", /small letters/],
-  ["storage asked for and absent", (s) => delete s.storage, "storage is missing", /env entry asks/],
-  ["no component", (s) => (s.components = {}), "components", /add at least api/],
-  ["a port below 1024", (s) => (s.components.api.port = 80), "port", /1024 to 65535/],
-  [
-    "more replicas at least than at most",
-    (s) => (s.components.api.replicas = { min: 5, max: 4 }),
-    "replicas.max",
-    /raise max or lower min/,
-  ],
-  ["autoscaling without room", (s) => (s.components.api.replicas = { min: 2 }), "autoscaling", /set replicas\.max/],
-  [
-    "autoscaling by nothing",
-    (s) => (s.components.api.autoscaling = {}),
-    "autoscaling",
-    /cpuPercent, memoryPercent or both/,
-  ],
-  [
-    "150 percent",
-    (s) => (s.components.api.autoscaling.cpuPercent = 150),
-    "autoscaling.cpuPercent",
-    /less than or equal to 100/,
-  ],
-  ["a variable with a dash", (s) => (s.components.api.env[0].name = "A-B"), "env.name", /write it like DATABASE_URL/],
-  [
-    "a variable that is the operator's",
-    (s) => (s.components.api.env[0].name = "STEMHUB_DB_USER"),
-    "env.name",
-    /choose another name/,
-  ],
-  ["a variable twice", (s) => s.components.api.env.push({ name: "PLAIN", value: "2" }), "env", /Duplicate value/],
-  [
-    "a variable with two sources",
-    (s) => (s.components.api.env[0].secret = { name: "s", key: "k" }),
-    "env entry",
-    /exactly one of/,
-  ],
-  ["a variable with no source", (s) => delete s.components.api.env[0].value, "env entry", /exactly one of/],
-  [
-    "a scheme in capitals",
-    (s) => (s.components.api.env[3].database.scheme = "PostgreSQL"),
-    "database.scheme",
-    /small letters/,
-  ],
-  ["an unknown part", (s) => (s.components.api.env[3].database.part = "dsn"), "database.part", /url.*host/],
-  [
-    "an envFrom with two sources",
-    (s) => (s.components.api.envFrom[0].configMap = { name: "c" }),
-    "envFrom entry",
-    /exactly one of/,
-  ],
-  [
-    "a volume with two kinds",
-    (s) => (s.components.api.volumes[0].secret = { name: "s" }),
-    "volumes entry",
-    /exactly one of/,
-  ],
-  [
-    "a volume of no kind, as hostPath would be",
-    (s) => (s.components.api.volumes[0] = { name: "h", mountPath: "/h", hostPath: { path: "/" } }),
-    "volumes",
-    /exactly one of/,
-  ],
-  [
-    "a relative mount",
-    (s) => (s.components.api.volumes[0].mountPath = "cache"),
-    "volumes.mountPath",
-    /begin it with \//,
-  ],
-  [
-    "a mount over the operator's own",
-    (s) => (s.components.api.volumes[0].mountPath = "/etc/stemhub/x"),
-    "volumes.mountPath",
-    /choose another path/,
-  ],
-  [
-    "two volumes in one place",
-    (s) => (s.components.api.volumes[1].mountPath = "/cache"),
-    "volumes.mountPath",
-    /path of its own/,
-  ],
-  [
-    "root",
-    (s) => (s.components.api.securityContext.runAsUser = 0),
-    "securityContext.runAsUser",
-    /greater than or equal to 1/,
-  ],
-  [
-    "a probe without a slash",
-    (s) => (s.components.api.probes.readiness.path = "readyz"),
-    "probes",
-    /must begin with \//,
-  ],
-  ["a host with a scheme", (s) => (s.gateway.host = "https://studio.example"), "gateway.host", /without a scheme/],
-  [
-    "node ports on a ClusterIP",
-    (s) => (s.gateway.service.type = "ClusterIP"),
-    "gateway.service",
-    /type NodePort or LoadBalancer/,
-  ],
-  ["a node port out of range", (s) => (s.gateway.service.httpNodePort = 80), "nodePort", /30000 to 32767/],
-  [
-    "a proxy that is no network",
-    (s) => (s.gateway.trustedProxies = ["everyone"]),
-    "gateway.trustedProxies",
-    /networks like 10/,
-  ],
-  [
-    "a route to nobody",
-    (s) => (s.gateway.routes[0].component = "dawParsing"),
-    "gateway.routes[0].component",
-    /api.*web/,
-  ],
-  [
-    "a route to a component that is not there",
-    (s) => {
-      delete s.components.web;
-    },
-    "gateway.routes",
-    /change the route/,
-  ],
-  ["a route without a slash", (s) => (s.gateway.routes[0].path = "api"), "gateway.routes.path", /begin with \//],
-  [
-    "a route over the gateway's own",
-    (s) => (s.gateway.routes[0].path = "/.well-known/stemhub/x"),
-    "gateway.routes.path",
-    /answers itself/,
-  ],
-  ["a route twice", (s) => s.gateway.routes.push({ path: "/", component: "api" }), "routes", /Duplicate value/],
-  ["an unknown deletion policy", (s) => (s.deletionPolicy = "Keep"), "deletionPolicy", /Retain.*Delete|Delete.*Retain/],
-];
+/** Creates it. Strict, as kubectl has it: fields that the schema lacks are refused and not left out. */
+const create = (object: KubeObject, validation: "Strict" | "Ignore") =>
+  request("POST", `${path}?fieldValidation=${validation}`, object);
 
-describe("given an invalid spec, when a person applies it, then the API server refuses it and says what to change", () => {
-  test.each(cases)("%s", async (_, change, field, remedy) => {
-    const sentence = await refusal(api.create(stemhub("broken", broken(change))));
-    expect(sentence).toContain(field);
-    expect(sentence).toMatch(remedy);
+/** Server-side apply. */
+const apply = (object: KubeObject) =>
+  request("PATCH", `${path}/${object.metadata.name}?fieldManager=a-person`, object, "application/apply-patch+yaml");
+
+describe("given an invalid spec, when it is applied, then it is refused with the field and what to change", () => {
+  test.each([...refusedPlatforms, ...refusedComponents])("%s", async (_, set, field, says) => {
+    const { status, body } = await create(stemhub("broken", withFields(everyFieldSpec(), set)), "Ignore");
+    expect(status).toBe(422);
+    expect(body.message).toContain(field);
+    expect(body.message).toContain(says);
+  });
+
+  test.each(unknownFields)("%s", async (_, set, field, says) => {
+    const { status, body } = await create(stemhub("broken", withFields(everyFieldSpec(), set)), "Strict");
+    expect(status).toBe(400);
+    expect(body.message).toContain(field);
+    expect(body.message).toContain(says);
   });
 
   test.each([
-    ["a name too long for its children", "a".repeat(41)],
+    ["a name too long for those of its children", "a".repeat(41)],
     ["a name that begins with a digit", "1studio"],
+    ["a name with a dot", "my.studio"],
   ])("%s", async (_, name) => {
-    expect(await refusal(api.create(stemhub(name, minimalSpec())))).toContain("metadata.name must be at most 40");
+    const { status, body } = await create(stemhub(name, minimalSpec()), "Strict");
+    expect(status).toBe(422);
+    expect(body.message).toContain("metadata.name must be at most 40 small letters");
+    expect(body.message).toContain("choose a shorter or simpler one");
   });
 
   test("and none of them was stored", async () => {
@@ -272,43 +97,105 @@ describe("given an invalid spec, when a person applies it, then the API server r
   });
 });
 
-describe("given a StemHub, when an edit would break it, then it is refused", () => {
-  const refusedEdit = async (name: string, before: WrittenSpec, after: WrittenSpec) => {
-    await api.apply(stemhub(name, before), { fieldManager: "a-person" });
-    return refusal(api.apply(stemhub(name, after), { fieldManager: "a-person" }));
-  };
+describe("given a StemHub, when an edit would break it, then it is refused and the former spec stays", () => {
+  test.each([
+    ["fewer-members", {}, { "database.instances": 1 }, "database.instances cannot go from 3 to 1", "keep 3"],
+    ["larger-volume", {}, { "database.storage": { size: "20Gi" } }, "size cannot go from 10Gi to 20Gi", "keep 10Gi"],
+    ["another-class", {}, { "database.storage": { className: "fast" } }, "className cannot change", "keep the former"],
+    [
+      "no-class",
+      { "database.storage": { className: "fast" } },
+      { database: {} },
+      "className cannot change",
+      "keep the former",
+    ],
+    ["another-major", {}, { "database.version": 18 }, "database.version cannot change", "make a new StemHub"],
+  ])("%s", async (name, before, after, field, says) => {
+    const first = await apply(stemhub(name, withFields(minimalSpec(), before)));
+    expect(first.status).toBe(201);
+    const { status, body } = await apply(stemhub(name, withFields(withFields(minimalSpec(), before), after)));
+    expect(status).toBe(422);
+    expect(body.message).toContain(field);
+    expect(body.message).toContain(says);
+    expect((await api.get(stemhubKind, "default", name))?.spec).toEqual(first.body.spec);
+  });
 
-  test("fewer instances", async () => {
-    const after = { ...minimalSpec(), database: { instances: 1 } };
-    expect(await refusedEdit("fewer", minimalSpec(), after)).toContain("database.instances cannot be reduced");
-  });
-  test("another size of volume", async () => {
-    const after = { ...minimalSpec(), database: { storage: { size: "20Gi" } } };
-    expect(await refusedEdit("resized", minimalSpec(), after)).toContain("database.storage.size cannot change");
-  });
-  test("another class of volume", async () => {
-    const after = { ...minimalSpec(), database: { storage: { className: "fast" } } };
-    expect(await refusedEdit("reclassed", minimalSpec(), after)).toContain("database.storage.className cannot change");
+  test.each([
+    ["three instances instead of one", { "database.instances": 1 }, { "database.instances": 3 }],
+    ["another release", {}, { "release.version": "1.1.0" }],
+    ["one replica instead of two", {}, { "components.api": { replicas: { min: 1 } } }],
+    ["a way of commit", {}, { "database.synchronous": "preferred" }],
+  ])("while %s is accepted", async (what, before, after) => {
+    const name = what.replaceAll(" ", "-").slice(0, 40);
+    expect((await apply(stemhub(name, withFields(minimalSpec(), before)))).status).toBe(201);
+    expect((await apply(stemhub(name, withFields(minimalSpec(), after)))).status).toBe(200);
   });
 });
 
 describe("given a valid spec", () => {
   test.each([
-    ["the least", minimalSpec],
-    ["every field", everyFieldSpec],
-  ])("%s: then what the API server fills in is what the operator's own reader fills in", async (name, spec) => {
-    const stored = await api.apply(stemhub(name === "the least" ? "least" : "every", spec()), {
-      fieldManager: "a-person",
-    });
-    expect(stored.spec).toEqual(parseStemHub(stemhub("x", spec())).spec);
+    ["the-least", minimalSpec()],
+    ["every-field", everyFieldSpec()],
+    [
+      "empty-parents",
+      withFields(minimalSpec(), { gateway: { tls: {}, service: {}, limits: {} }, "database.storage": {} }),
+    ],
+    ["half-filled", withFields(minimalSpec(), { "components.api": { replicas: { max: 5 }, probes: { startup: {} } } })],
+    [
+      "plain-numbers",
+      withFields(minimalSpec(), { "components.api": { resources: { requests: { cpu: 1, memory: 2e8 } } } }),
+    ],
+    ["an-empty-variable", withFields(minimalSpec(), { "components.api": { env: [{ name: "DEBUG", value: "" }] } })],
+    ["tag-and-digest", withFields(minimalSpec(), { "release.images.api": `h:5000/a/b:v1@sha256:${"0".repeat(64)}` })],
+  ])("%s: then the API server fills in the defaults that the operator's own reader fills in", async (name, spec) => {
+    const { status, body } = await apply(stemhub(name, spec));
+    expect(body.message ?? "").toBe("");
+    expect(status).toBe(201);
+    expect(body.spec).toEqual(parseStemHub(stemhub(name, spec)).spec);
   });
 
-  test("one instance may become three", async () => {
-    await api.apply(stemhub("grows", { ...minimalSpec(), database: { instances: 1 } }), { fieldManager: "a-person" });
-    expect(
-      await refusal(
-        api.apply(stemhub("grows", { ...minimalSpec(), database: { instances: 3 } }), { fieldManager: "a-person" }),
-      ),
-    ).toBe("");
+  test("then two writers can each own a variable of one component", async () => {
+    const variable = (name: string) => ({ "components.api": { env: [{ name, value: "x" }] } });
+    const spec = () => minimalSpec();
+    await api.apply(stemhub("shared", withFields(spec(), variable("FIRST"))), { fieldManager: "first" });
+    await api.apply(stemhub("shared", withFields(spec(), variable("SECOND"))), { fieldManager: "second" });
+    const stored = parseStemHub((await api.get(stemhubKind, "default", "shared")) as KubeObject);
+    expect(stored.spec.components.api?.env?.map(({ name }) => name)).toEqual(["FIRST", "SECOND"]);
+  });
+});
+
+describe("given the definition on a real API server", () => {
+  test("then it was accepted as structural, with names, short name and category", async () => {
+    const live = (await api.get(definitions, undefined, "stemhubs.stemhub.dev")) as unknown as {
+      status: { conditions: { type: string; status: string }[]; acceptedNames: unknown };
+    };
+    const holds = live.status.conditions.map(({ type, status }) => `${type}=${status}`).sort();
+    expect(holds).toEqual(["Established=True", "NamesAccepted=True"]);
+    expect(live.status.acceptedNames).toMatchObject({ shortNames: ["shub"], categories: ["stemhub"] });
+  });
+
+  test("then kubectl explain has words for every field at every level", async () => {
+    type Node = { description?: string; properties?: Record<string, Node>; items?: Node; additionalProperties?: Node };
+    const schemas = await vi.waitFor(
+      async () => {
+        const { status, body } = await request("GET", "/openapi/v3/apis/stemhub.dev/v1alpha1");
+        expect(status).toBe(200);
+        return body.components.schemas as Record<string, Node>;
+      },
+      { timeout: 20_000, interval: 200 },
+    );
+    const root = schemas["dev.stemhub.v1alpha1.StemHub"];
+    const silent: string[] = [];
+    let fields = 0;
+    const visit = (node: Node, path: string) => {
+      fields += 1;
+      if (!node.description?.trim()) silent.push(path);
+      for (const [name, child] of Object.entries(node.properties ?? {})) visit(child, `${path}.${name}`);
+      for (const [name, child] of Object.entries(node.items?.properties ?? {})) visit(child, `${path}[].${name}`);
+    };
+    for (const section of ["spec", "status"]) visit(root?.properties?.[section] ?? {}, section);
+    expect(root?.description).toContain("platform");
+    expect(silent).toEqual([]);
+    expect(fields).toBeGreaterThan(500);
   });
 });

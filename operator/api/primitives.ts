@@ -59,7 +59,11 @@ export function dataKey(what: string) {
     .string()
     .min(1)
     .max(253)
-    .meta(field(what, [matching("^[-._a-zA-Z0-9]+$", "key may hold letters, digits and - _ . only: write a key of its data")]));
+    .meta(
+      field(what, [
+        matching("^[-._a-zA-Z0-9]+$", "key may hold letters, digits and - _ . only: write a key of its data"),
+      ]),
+    );
 }
 
 /** An image with a tag or a digest. `latest` is refused: what runs must be the same tomorrow. */
@@ -87,4 +91,7 @@ export function imageReference(what: string) {
 
 /** An absolute path in a container, written in one way only, so that two of them can be compared. */
 export const cleanPath = (what: string) =>
-  matching("^/([^/:]+(/[^/:]+)*)?$", `${what} must be absolute, without : and without / at its end: write it like /data`);
+  matching(
+    "^/([^/:]+(/[^/:]+)*)?$",
+    `${what} must be absolute, without : and without / at its end: write it like /data`,
+  );

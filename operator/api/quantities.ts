@@ -53,7 +53,9 @@ export function resources(what: string) {
   return z
     .object({
       requests: amounts("What the scheduler sets aside on a node; autoscaling counts in percent of it.").optional(),
-      limits: amounts("What may not be exceeded: over its memory a container is killed, over its cpu it waits.").optional(),
+      limits: amounts(
+        "What may not be exceeded: over its memory a container is killed, over its cpu it waits.",
+      ).optional(),
     })
     .meta(field(what, [noMore("cpu"), noMore("memory")]));
 }

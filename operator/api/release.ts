@@ -40,7 +40,9 @@ const migrateSchema = z
       .optional(),
     sql: z
       .object({
-        configMap: objectName("ConfigMap whose keys NAME.sql are files, run in order of name, each once and in a transaction."),
+        configMap: objectName(
+          "ConfigMap whose keys NAME.sql are files, run in order of name, each once and in a transaction.",
+        ),
       })
       .meta(field("Where the files of tool sql come from."))
       .optional(),
@@ -111,12 +113,15 @@ export const releaseSchema = z
         ]),
       ),
     images: perComponent((name) => imageReference(`Image of ${name}.`)).meta(
-      field("Image of each component, with a tag or a digest. An image whose component is not in components is not run.", [
-        {
-          rule: componentNames.map((name) => `has(self.${name})`).join(" || "),
-          message: "release.images is empty: name the image of at least one component",
-        },
-      ]),
+      field(
+        "Image of each component, with a tag or a digest. An image whose component is not in components is not run.",
+        [
+          {
+            rule: componentNames.map((name) => `has(self.${name})`).join(" || "),
+            message: "release.images is empty: name the image of at least one component",
+          },
+        ],
+      ),
     ),
     migrate: migrateSchema.optional(),
   })

@@ -10,19 +10,19 @@ import { type StemHubStatus, statusSchema } from "./status.ts";
 import { storageSchema } from "./storage.ts";
 
 const what: Record<ComponentName, string> = {
-  api: "The backend.",
+  api: "The backend: HTTP for web and plugin, and the only component that gets DATABASE_URL by itself.",
   web: "The web app.",
   auth: "The sign-in service.",
-  collaboration: "The realtime service.",
-  updates: "The plugin's update service.",
+  collaboration: "The service for working together in real time.",
+  updates: "The service that the plugin asks for its updates.",
 };
 
-/** Some component has an env entry that asks for storage. */
-const usesStorage = componentNames
-  .map(
-    (name) =>
-      `(has(self.components.${name}) && has(self.components.${name}.env) && self.components.${name}.env.exists(e, has(e.storage)))`,
-  )
+/** Everything that has env entries. */
+const environments = [...componentNames.map((name) => `components.${name}`), "release.migrate"];
+
+/** Some env entry asks for storage. */
+const usesStorage = environments
+  .map((path) => `(has(self.${path}) && has(self.${path}.env) && self.${path}.env.exists(e, has(e.storage)))`)
   .join(" || ");
 
 /** The desired platform. */
@@ -32,12 +32,15 @@ export const specSchema = z
     database: databaseSchema,
     storage: storageSchema.optional(),
     components: perComponent((name) => componentSchema(what[name])).meta(
-      field("What runs, beside database and gateway.", [
-        {
-          rule: componentNames.map((name) => `has(self.${name})`).join(" || "),
-          message: "components is empty: add at least api",
-        },
-      ]),
+      field(
+        "What runs beside database and gateway; at least one of them. Each becomes a Deployment NAME-COMPONENT with a Service.",
+        [
+          {
+            rule: componentNames.map((name) => `has(self.${name})`).join(" || "),
+            message: "components is empty: add at least one, such as api",
+          },
+        ],
+      ),
     ),
     gateway: gatewaySchema.prefault({}),
     deletionPolicy: z
@@ -45,15 +48,15 @@ export const specSchema = z
       .default("Retain")
       .meta(
         field(
-          "What becomes of volumes and generated Secrets when the StemHub is deleted. Retain: they stay, and a StemHub of the same name finds them.",
+          "What becomes of volumes and generated Secrets when the StemHub is deleted. Retain: they stay, and a StemHub of the same name finds them. Delete: they go, and the data with them.",
         ),
       ),
   })
   .meta(
-    field("The platform that is wanted.", [
+    field("The platform that is wanted. Only people and Git write it; the operator never does.", [
       ...componentNames.map((name) => ({
         rule: `!has(self.components.${name}) || has(self.release.images.${name})`,
-        message: `release.images.${name} is missing: components.${name} needs an image`,
+        message: `release.images.${name} is missing: name the image that components.${name} runs, or remove the component`,
       })),
       {
         rule: `!has(self.gateway.routes) || self.gateway.routes.all(r, ${componentNames.map((name) => `(r.component == '${name}' && has(self.components.${name}))`).join(" || ")})`,
@@ -69,7 +72,7 @@ export const specSchema = z
       },
       {
         rule: `has(self.storage) || !(${usesStorage})`,
-        message: "storage is missing: an env entry asks for a part of it",
+        message: "storage is missing, and an env entry asks for a part of it: add spec.storage or remove the entry",
       },
     ]),
   );
@@ -91,14 +94,15 @@ export const stemhubDefinition = defineKind({
   plural: "stemhubs",
   shortNames: ["shub"],
   categories: ["stemhub"],
-  description: "One platform: release, database, storage, components, gateway.",
+  description:
+    "A StemHub is one platform for musicians' projects: replicated PostgreSQL, the app's components, and the gateway before them, at one release.",
   spec: specSchema,
   status: statusSchema,
   rules: [
     {
       rule: "size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
       message:
-        "metadata.name must be at most 40 small letters, digits and -, beginning with a letter: the names of all its objects begin with it",
+        "metadata.name must be at most 40 small letters, digits and -, with a letter at the beginning and no - at the end, since the names of all its objects begin with it: choose a shorter or simpler one",
     },
   ],
   columns: [

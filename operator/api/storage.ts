@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { field, objectName } from "./primitives.ts";
+import { field, matching, objectName } from "./primitives.ts";
 
 /** The S3-compatible object storage. */
 export const storageSchema = z
@@ -10,10 +10,10 @@ export const storageSchema = z
       .max(512)
       .meta(
         field("URL of the S3 API, without a bucket.", [
-          {
-            rule: "self.matches('^https?://[^/ ]+/?$')",
-            message: "storage.endpoint must be a URL without a path, like https://ACCOUNT.r2.cloudflarestorage.com",
-          },
+          matching(
+            "^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$",
+            "storage.endpoint must be a URL without a path: write it like https://ACCOUNT.r2.cloudflarestorage.com",
+          ),
         ]),
       ),
     bucket: z
@@ -21,20 +21,20 @@ export const storageSchema = z
       .min(3)
       .max(63)
       .meta(
-        field("The bucket; it must exist.", [
-          {
-            rule: "self.matches('^[a-z0-9][a-z0-9.-]*[a-z0-9]$')",
-            message: "storage.bucket must be small letters, digits, dots and -, as S3 names buckets",
-          },
+        field("Name of the bucket. It must exist: the operator makes none.", [
+          matching(
+            "^[a-z0-9][a-z0-9.-]*[a-z0-9]$",
+            "storage.bucket must be small letters, digits, dots and -, as S3 names buckets: write it like studio-stems",
+          ),
         ]),
       ),
-    region: z.string().min(1).max(63).default("auto").meta(field("Region; auto for Cloudflare R2.")),
+    region: z.string().min(1).max(63).default("auto").meta(field("Region of the bucket; auto for Cloudflare R2.")),
     credentialsSecret: z
-      .object({ name: objectName("Name of the Secret.") })
+      .object({ name: objectName("Name of the Secret, in this namespace.") })
       .meta(field("Secret with the keys accessKeyId and secretAccessKey.")),
     caConfigMap: z
-      .object({ name: objectName("Name of the ConfigMap.") })
+      .object({ name: objectName("Name of the ConfigMap, in this namespace.") })
       .meta(field("ConfigMap with the key ca.crt, where the endpoint's certificate is not from a public authority."))
       .optional(),
   })
-  .meta(field("S3-compatible object storage, handed to components through env entries with storage."));
+  .meta(field("S3-compatible object storage. It reaches a component through env entries with storage."));
