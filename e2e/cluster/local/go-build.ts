@@ -22,7 +22,7 @@ const goEnv = (): NodeJS.ProcessEnv => ({
  * Downloads the modules that these packages are made of: only those, where `go mod download` takes all that go.mod names.
  * Errors: ClusterError when Go 1.26 or later is missing.
  */
-export async function fetchSources(source: string, module: ProgramModule, _progress: Progress): Promise<void> {
+export async function fetchSources(source: string, module: ProgramModule): Promise<void> {
   await requireGo(source);
   await run("go", ["list", "-mod=readonly", "-deps", "-f", "{{.Name}}", ...Object.keys(module.binaries)], {
     cwd: source,

@@ -18,7 +18,7 @@ interface Work {
   /** `programs/FOLDER-HASH` in the cache: another version is another folder, and both may be in use. */
   readonly folder: string;
   readonly names: readonly ProgramName[];
-  fetch(progress: Progress): Promise<void>;
+  fetch(): Promise<void>;
   build(into: string, progress: Progress): Promise<void>;
 }
 
@@ -63,31 +63,37 @@ async function missing(works: readonly Work[]): Promise<Work[]> {
   return left;
 }
 
-/** Sources of all are fetched at once, so that the network works while the first ones compile. */
+/**
+ * Sources of all are fetched at once, so that the network works while the first ones compile. Built next is the first of
+ * the list whose sources are there.
+ */
 async function buildAll(works: readonly Work[], progress: Progress): Promise<void> {
-  const fetched = works.map((work) => work.fetch(progress));
-  // Awaited in order below; a failure must not count as unhandled before its turn comes.
-  for (const fetching of fetched) fetching.catch(() => undefined);
-  let next = 0;
+  const waiting = [...works];
+  const fetched = new Set<Work>();
+  const fetching = new Map(works.map((work) => [work, work.fetch().then(() => fetched.add(work))]));
   const builder = async () => {
-    for (let index = next++; index < works.length; index = next++) {
-      const work = works[index];
-      if (!work) return;
-      await progress.step(work.title, async (inner) => {
-        inner.note("fetching sources");
-        await fetched[index];
-        const building = `${work.folder}.building`;
-        await rm(building, { recursive: true, force: true });
-        await mkdir(building, { recursive: true });
-        inner.note("linking");
-        await work.build(building, inner);
-        await mkdir(work.folder, { recursive: true });
-        for (const name of work.names) await rename(join(building, name), join(work.folder, name));
-        await rm(building, { recursive: true });
-      });
+    while (waiting.length > 0) {
+      const work = waiting.find((candidate) => fetched.has(candidate));
+      if (work) {
+        waiting.splice(waiting.indexOf(work), 1);
+        await progress.step(work.title, (inner) => buildOne(work, inner));
+      } else {
+        progress.note("fetching sources");
+        await Promise.race(waiting.map((candidate) => fetching.get(candidate)));
+      }
     }
   };
-  await Promise.all(Array.from({ length: buildsAtOnce }, builder));
+  await Promise.all([...fetching.values(), ...Array.from({ length: buildsAtOnce }, builder)]);
+}
+
+async function buildOne(work: Work, progress: Progress): Promise<void> {
+  const building = `${work.folder}.building`;
+  await rm(building, { recursive: true, force: true });
+  await mkdir(building, { recursive: true });
+  await work.build(building, progress);
+  await mkdir(work.folder, { recursive: true });
+  for (const name of work.names) await rename(join(building, name), join(work.folder, name));
+  await rm(building, { recursive: true });
 }
 
 async function everyWork(cache: string): Promise<Work[]> {
@@ -105,7 +111,7 @@ async function goWork(cache: string, module: ProgramModule): Promise<Work> {
     title: module.folder,
     folder: join(cache, "programs", `${module.folder}-${version}`),
     names,
-    fetch: (progress) => fetchSources(source, module, progress),
+    fetch: () => fetchSources(source, module),
     // `this`: of a work the caller may want only some names.
     build(this: Work, into, progress) {
       return buildGo(source, module, this.names, into, progress);
