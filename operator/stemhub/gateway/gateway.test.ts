@@ -48,6 +48,7 @@ describe("the configuration", () => {
     ["10Mi", 10_485_760],
     ["1G", 1_000_000_000],
     ["500k", 500_000],
+    ["64Ki", 65_536],
     ["0.5Gi", 536_870_912],
     [1024, 1024],
   ])("says a body of %s in bytes, which is what nginx knows", (bodySize, bytes) => {

@@ -199,9 +199,9 @@ function problemLocation({ status, title, detail }: (typeof problems)[number]): 
 /** A Kubernetes quantity in bytes: nginx knows only k, m and g. */
 function nginxSize(size: string | number): string {
   const match = /^([0-9.]+)(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$/.exec(String(size));
-  const exponents = { k: 1, M: 2, G: 3, T: 4, P: 5 } as const;
   const unit = match?.[2];
-  const exponent = unit ? exponents[unit[0] as keyof typeof exponents] : 0;
+  // k and Ki differ in case, the others do not.
+  const exponent = unit ? "kmgtp".indexOf(unit.charAt(0).toLowerCase()) + 1 : 0;
   const base = unit?.endsWith("i") ? 1024 : 1000;
   return String(Math.round(Number(match?.[1] ?? 0) * base ** exponent));
 }
