@@ -1,0 +1,32 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import { defineConfig } from "prisma/config";
+
+/** PostgreSQL's type `name`, which the adapter does not know, and `text`, which holds the same. */
+const nameOid = 19;
+const textOid = 25;
+
+/** Prisma's schema engine as WebAssembly on node-postgres: nothing is downloaded, and nothing but /tmp is written. */
+export default defineConfig({
+  schema: "schema.prisma",
+  migrations: { path: "migrations" },
+  experimental: { adapter: true },
+  engine: "js",
+  adapter: async () => {
+    const factory = new PrismaPg({ connectionString: process.env.DATABASE_URL });
+    for (const method of ["connect", "connectToShadowDb"]) {
+      const original = factory[method].bind(factory);
+      factory[method] = async () => mapNames(await original());
+    }
+    return factory;
+  },
+});
+
+function mapNames(adapter) {
+  const performIO = adapter.performIO.bind(adapter);
+  adapter.performIO = async (query) => {
+    const result = await performIO(query);
+    for (const field of result.fields) if (field.dataTypeID === nameOid) field.dataTypeID = textOid;
+    return result;
+  };
+  return adapter;
+}

@@ -1,0 +1,1 @@
+"""The example StemHub backend: users, projects, branches, versions and their artifacts."""

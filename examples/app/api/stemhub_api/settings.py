@@ -1,0 +1,58 @@
+"""Everything that is set from outside, read once at start."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The object storage. Artifacts are refused with 503 where it is not configured."""
+
+    endpoint: str
+    bucket: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+    ca_file: str | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    database_url: str
+    """Where writes go, and reads that must see them."""
+    database_read_url: str | None
+    """Replicas, for reads that may be a moment behind; None: reads go to database_url."""
+    jwt_secret: str
+    storage: Storage | None
+    token_seconds: int = 8 * 3600
+
+
+def read_settings(env: dict[str, str] | None = None) -> Settings:
+    """Raises SystemExit with the name of what is missing: half a configuration must not start."""
+    env = dict(os.environ) if env is None else env
+
+    def required(name: str) -> str:
+        value = env.get(name, "")
+        if not value:
+            raise SystemExit(f"{name} is not set")
+        return value
+
+    secret = required("JWT_SECRET")
+    if len(secret) < 32:
+        raise SystemExit("JWT_SECRET is shorter than 32 characters, which HS256 needs")
+    storage = None
+    if env.get("S3_ENDPOINT"):
+        storage = Storage(
+            endpoint=env["S3_ENDPOINT"],
+            bucket=required("S3_BUCKET"),
+            region=env.get("S3_REGION") or "auto",
+            access_key_id=required("S3_ACCESS_KEY_ID"),
+            secret_access_key=required("S3_SECRET_ACCESS_KEY"),
+            ca_file=env.get("S3_CA_FILE") or None,
+        )
+    return Settings(
+        database_url=required("DATABASE_URL"),
+        database_read_url=env.get("DATABASE_READ_URL") or None,
+        jwt_secret=secret,
+        storage=storage,
+    )
