@@ -1,9 +1,10 @@
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Progress } from "../progress.ts";
 import { run } from "../support/command.ts";
 import { cacheDirectory } from "./cache.ts";
+import { hasDocker } from "./choose.ts";
 import { ClusterError, type Image } from "./cluster.ts";
 import { inputsHash } from "./image-hash.ts";
 import { Buildah, isFile } from "./local/buildah.ts";
@@ -12,13 +13,19 @@ import { ensurePackages } from "./local/packages.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/** Without its tests. */
+const exampleApi = [
+  ".node-version",
+  ...["requirements.txt", "prisma", "stemhub_api", "other_app.py"].map((name) => `examples/app/api/${name}`),
+];
+
 /** The images that this repository builds: Dockerfile, and what decides their content besides it. */
 const table = {
   operator: { dockerfile: "Dockerfile", inputs: ["package.json", "package-lock.json", "operator"] },
   postgres: { dockerfile: "workloads/postgres/Dockerfile", inputs: ["workloads/postgres"] },
   "database-proxy": { dockerfile: "workloads/database-proxy/Dockerfile", inputs: ["workloads/database-proxy"] },
   gateway: { dockerfile: "workloads/gateway/Dockerfile", inputs: ["workloads/gateway"] },
-  "example-api": { dockerfile: "examples/app/api/Dockerfile", inputs: ["examples/app/api"] },
+  "example-api": { dockerfile: "examples/app/api/Dockerfile", inputs: exampleApi },
 } as const satisfies Record<string, { dockerfile: string; inputs: readonly string[] }>;
 
 /** An image of this repository. */
@@ -32,6 +39,8 @@ export type Builder = "buildah" | "docker";
 
 /** Archives of older versions of an image that are kept, for the other checkouts' and branches' sake. */
 const keptVersions = 4;
+/** How often an image is built anew when its files change meanwhile. */
+const buildAttempts = 3;
 const dockerDeadlineMs = 30 * 60_000;
 
 /**
@@ -48,55 +57,70 @@ export async function imageRef(name: ImageName, env: NodeJS.ProcessEnv = process
 
 /**
  * Builds those whose inputs have no archive in the cache yet, one after the other, and returns all. Processes that ask at
- * the same time build once. Errors: ClusterError for a name that is none, CommandError with the builder's words.
+ * the same time build once. Errors: ClusterError for a name that is none, or when the inputs change faster than they can
+ * be built; CommandError with the builder's words.
  */
 export async function buildImages(
   names: readonly ImageName[],
   progress: Progress,
   builder?: Builder,
-): Promise<Image[]> {
-  const images: (Image & { readonly name: ImageName })[] = [];
+): Promise<NamedImage[]> {
   for (const name of names) {
     if (!(name in table)) throw new ClusterError(`no such image: ${name}; there are ${imageNames.join(", ")}`);
-    const ref = await imageRef(name);
-    const tag = ref.slice(ref.lastIndexOf(":") + 1);
-    images.push({ name, ref, archive: join(folder(), `${name}-${tag}.tar`) });
   }
-  const isMissing = await Promise.all(images.map(async ({ archive }) => !(await isFile(archive))));
-  if (!isMissing.includes(true)) return images;
-  const chosen = builder ?? (await availableBuilder());
+  const images = await Promise.all(names.map(imageOf));
+  const missing = await Promise.all(images.map(async ({ archive }) => !(await isFile(archive))));
+  if (!missing.includes(true)) return images;
+  const chosen = builder ?? ((await hasDocker()) ? "docker" : "buildah");
   if (chosen === "buildah") await ensurePackages(progress);
-  await withLock(`images:${cacheDirectory()}`, progress, async () => {
+  return withLock(`images:${cacheDirectory()}`, progress, async () => {
     await mkdir(folder(), { recursive: true });
-    for (const image of images) {
-      if (await isFile(image.archive)) continue; // Or built meanwhile, by another process.
-      await progress.step(`Image ${image.name}`, (inner) => build(image, chosen, inner));
-      await removeOldArchives(image.name);
-    }
+    const built: NamedImage[] = [];
+    for (const name of names) built.push(await ensureImage(name, chosen, progress));
+    return built;
   });
-  return images;
 }
 
-async function build(image: Image & { readonly name: ImageName }, builder: Builder, progress: Progress): Promise<void> {
+/** An image of this repository at its inputs' present state. */
+export interface NamedImage extends Image {
+  readonly name: ImageName;
+}
+
+async function imageOf(name: ImageName): Promise<NamedImage> {
+  const ref = await imageRef(name);
+  return { name, ref, archive: join(folder(), `${ref.replace(/[/:]/g, "-")}.tar`) };
+}
+
+/** Somebody may edit a file while it is built: what the tag says and what is inside would differ, so it is built again. */
+async function ensureImage(name: ImageName, builder: Builder, progress: Progress): Promise<NamedImage> {
+  for (let attempt = 0; attempt < buildAttempts; attempt++) {
+    const image = await imageOf(name);
+    if (await isFile(image.archive)) return image;
+    await progress.step(`Image ${name}`, (inner) => build(image, builder, inner));
+    if ((await imageRef(name)) === image.ref) {
+      await removeOldArchives(image);
+      return image;
+    }
+    await rm(image.archive);
+  }
+  throw new ClusterError(`the files of image ${name} change while it is built: try again when they are saved`);
+}
+
+async function build(image: NamedImage, builder: Builder, progress: Progress): Promise<void> {
   const dockerfile = join(root, table[image.name].dockerfile);
   if (builder === "buildah") {
     await new Buildah(cacheDirectory()).build(image.ref, dockerfile, root, image.archive, progress);
     return;
   }
-  const onOutput = (text: string) => progress.note(text);
-  const options = { deadlineMs: dockerDeadlineMs, onOutput };
+  const options = { deadlineMs: dockerDeadlineMs, onOutput: (text: string) => progress.note(text) };
   await run("docker", ["build", "--tag", image.ref, "--file", dockerfile, root], options);
-  await run("docker", ["save", "--output", image.archive, image.ref], options);
+  await run("docker", ["save", "--output", `${image.archive}.new`, image.ref], options);
+  await rename(`${image.archive}.new`, image.archive);
 }
 
-/** docker where a daemon answers, else buildah. */
-async function availableBuilder(): Promise<Builder> {
-  const { hasDocker } = await import("./choose.ts");
-  return (await hasDocker()) ? "docker" : "buildah";
-}
-
-async function removeOldArchives(name: ImageName): Promise<void> {
-  const archives = (await readdir(folder())).filter((file) => new RegExp(`^${name}-[0-9a-f]{12}\\.tar$`).test(file));
+async function removeOldArchives(image: NamedImage): Promise<void> {
+  const series = (file: string) => file.replace(/[0-9a-f]{12}\.tar$/, "");
+  const archives = (await readdir(folder())).filter((file) => series(file) === series(basename(image.archive)));
   const dated = await Promise.all(
     archives.map(async (file) => ({ file, at: (await stat(join(folder(), file))).mtimeMs })),
   );

@@ -71,11 +71,6 @@ export class Buildah {
     return archive;
   }
 
-  /** Forgets images of the storage that nothing names any more. Their layers are most of what the cache weighs. */
-  async prune(progress: Progress): Promise<void> {
-    await this.#run(["rmi", "--prune", "--force"], progress);
-  }
-
   async #scratch(ref: string, source: string, target: string, config: readonly string[], progress: Progress) {
     const container = (await this.#run(["from", "scratch"], progress)).trim();
     await this.#run(["add", "--quiet", container, source, target], progress);

@@ -26,7 +26,7 @@ interface Work {
  * Builds what is missing of these programs from the pinned sources beside this file and returns a directory that holds
  * all of them. Each binary appears whole or not at all; processes that ask at the same time build once.
  *
- * Measured on 2 cores: see docs/testing.md. Errors: ClusterError when Go 1.26 or later is missing, CommandError with the
+ * Measured on two busy cores with empty caches, one after the other: 22 minutes, and 3 GB of downloads. Errors: ClusterError when Go 1.26 or later is missing, CommandError with the
  * compiler's words.
  */
 export async function ensurePrograms(names: readonly ProgramName[], progress: Progress): Promise<string> {
