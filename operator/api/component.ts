@@ -121,7 +121,10 @@ const identity = (what: string) =>
     .max(2_147_483_647)
     .meta(
       field(what, [
-        { rule: "self >= 1", message: "securityContext must be 1 or more: nothing here runs as root; name another id" },
+        {
+          rule: "self >= 1",
+          message: "securityContext ids must be 1 or more, since nothing here runs as root: name another id",
+        },
       ]),
     );
 

@@ -34,7 +34,7 @@ export const databaseSchema = z
             // Of 1 and 3 there is one way down, so the message can name both.
             rule: "self >= oldSelf",
             message:
-              "database.instances cannot go from 3 to 1: members are not removed; keep 3, or make a new StemHub and move the data",
+              "database.instances cannot be reduced from 3 to 1: members are not removed; keep 3, or make a new StemHub and move the data",
           },
         ]),
       ),
@@ -45,7 +45,7 @@ export const databaseSchema = z
             rule: "self == oldSelf",
             message: "database.storage.size cannot change: volumes are not resized yet; keep the former size",
             messageExpression:
-              "'database.storage.size cannot go from ' + string(oldSelf) + ' to ' + string(self) + ': volumes are not resized yet; keep ' + string(oldSelf)",
+              "'database.storage.size cannot change from ' + string(oldSelf) + ' to ' + string(self) + ': volumes are not resized yet; keep ' + string(oldSelf)",
           },
         ]).default("10Gi"),
         className: objectName(
@@ -70,7 +70,7 @@ export const databaseSchema = z
       .default("required")
       .meta(
         field(
-          "What an acknowledged write means with three members. required: a second member holds it, so that a failover loses nothing; with both replicas gone, no write is acknowledged. preferred: with both replicas gone, writes go on, and a failover may lose them. With one member it has no meaning.",
+          "What an acknowledged write means, with three members. required: a write that no replica holds is not acknowledged, so that a failover loses nothing; with both replicas gone, none is. preferred: with both replicas gone, writes go on, and a failover may lose them. With one member it has no meaning.",
         ),
       ),
   })

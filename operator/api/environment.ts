@@ -44,7 +44,7 @@ const databaseVariable = z
   })
   .meta(
     field(
-      "A connection to this StemHub's database, as an unprivileged login. {} is its URL. Passwords never appear in an object.",
+      "A connection to this StemHub's database: with the app's login, which reads and writes rows, or, in a migration, with the migrator's. {} is its URL. Passwords stay in Secrets.",
       [
         {
           rule: "self.part == 'url' || !has(self.parameters)",

@@ -8,7 +8,7 @@ import { startApiServer, type TestApiServer } from "../testing/apiserver.ts";
 import { withFields } from "./fixtures/refused.ts";
 import { refusedComponents, unknownFields } from "./fixtures/refused-components.ts";
 import { refusedPlatforms } from "./fixtures/refused-platform.ts";
-import { everyFieldSpec, minimalSpec, type WrittenSpec } from "./fixtures/specs.ts";
+import { everyFieldSpec, minimalSpec, sqlMigrationSpec, type WrittenSpec } from "./fixtures/specs.ts";
 import { stemhubKind } from "./kinds.ts";
 import { parseStemHub, stemhubDefinition } from "./stemhub.ts";
 
@@ -99,8 +99,14 @@ describe("given an invalid spec, when it is applied, then it is refused with the
 
 describe("given a StemHub, when an edit would break it, then it is refused and the former spec stays", () => {
   test.each([
-    ["fewer-members", {}, { "database.instances": 1 }, "database.instances cannot go from 3 to 1", "keep 3"],
-    ["larger-volume", {}, { "database.storage": { size: "20Gi" } }, "size cannot go from 10Gi to 20Gi", "keep 10Gi"],
+    ["fewer-members", {}, { "database.instances": 1 }, "database.instances cannot be reduced from 3 to 1", "keep 3"],
+    [
+      "larger-volume",
+      {},
+      { "database.storage": { size: "20Gi" } },
+      "size cannot change from 10Gi to 20Gi",
+      "keep 10Gi",
+    ],
     ["another-class", {}, { "database.storage": { className: "fast" } }, "className cannot change", "keep the former"],
     [
       "no-class",
@@ -136,6 +142,7 @@ describe("given a valid spec", () => {
   test.each([
     ["the-least", minimalSpec()],
     ["every-field", everyFieldSpec()],
+    ["files-of-sql", sqlMigrationSpec()],
     [
       "empty-parents",
       withFields(minimalSpec(), { gateway: { tls: {}, service: {}, limits: {} }, "database.storage": {} }),

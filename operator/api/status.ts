@@ -6,12 +6,14 @@ const count = (what: string) => z.int().min(0).meta(field(what));
 
 const conditionSchema = z
   .object({
-    type: text("What it is about.", 64),
-    status: z.enum(["True", "False", "Unknown"]).meta(field("Whether it holds.")),
-    reason: text("One word for machines.", 128),
-    message: text("A sentence for people: what, where, and the next step.", 8192),
-    observedGeneration: count("The generation of the spec that it speaks of."),
-    lastTransitionTime: text("When its status last changed, RFC 3339.", 32),
+    type: text("What it is about: Ready, Reconciling, Stalled, DatabaseAvailable, …", 64),
+    status: z
+      .enum(["True", "False", "Unknown"])
+      .meta(field("Whether it holds; Unknown where the operator cannot tell.")),
+    reason: text("Why, in one word for machines, such as MigrationFailed.", 128),
+    message: text("Why, in a sentence for people: what, where, and the next step.", 8192),
+    observedGeneration: count("The metadata.generation of the spec that it speaks of."),
+    lastTransitionTime: text("When its status last changed, as RFC 3339.", 32),
   })
   .meta(field("One condition."));
 
@@ -21,12 +23,14 @@ export type Condition = z.output<typeof conditionSchema>;
 /** What the operator reports. */
 export const statusSchema = z
   .object({
-    observedGeneration: count("The generation of the spec that the status speaks of.").optional(),
+    observedGeneration: count(
+      "The metadata.generation that the whole status speaks of; below the object's own, an edit has not been seen yet.",
+    ).optional(),
     conditions: z
       .array(conditionSchema)
       .meta(
         field(
-          "Ready; Reconciling and Stalled while true; DatabaseAvailable, DatabaseRedundant, AppAvailable, ReleaseProgressing.",
+          "Ready: the platform serves as the spec says. DatabaseAvailable: there is a primary that takes writes. DatabaseRedundant: all members are in sync. AppAvailable: every component serves. ReleaseProgressing: a rollout goes on. Reconciling, while true: the operator is at work. Stalled, while true: only a person can mend it.",
           [],
           { maxItems: 32, ...keyedBy("type") },
         ),
@@ -37,42 +41,42 @@ export const statusSchema = z
         version: text("The release that runs; during a rollout the former one.", 63).optional(),
         migration: z
           .object({
-            job: text("Name of the Job.", 253),
+            job: text("Name of its Job.", 253),
             phase: z.enum(["Pending", "Running", "Succeeded", "Failed"]).meta(field("How far it is.")),
             message: text("What happened, in a sentence.", 4096).optional(),
-            logTail: text("The last lines of a failed migration's log.", 4096).optional(),
+            logTail: text("The last lines of the log of a migration that failed, without passwords.", 4096).optional(),
           })
-          .meta(field("The migration of the release."))
+          .meta(field("The migration of the spec's release."))
           .optional(),
       })
-      .meta(field("The release."))
+      .meta(field("What runs, and how its migration went."))
       .optional(),
     database: z
       .object({
-        primary: text("The pod that is primary.", 253).optional(),
-        instances: count("Members wanted."),
-        ready: count("Members that are ready."),
-        inSync: count("Members that hold every acknowledged write."),
-        summary: text("For people: 3/3 in sync.", 64),
+        primary: text("The pod that is primary; absent while there is none.", 253).optional(),
+        instances: count("Members that the spec wants."),
+        ready: count("Members whose pods are ready."),
+        inSync: count("Members that are in sync with the primary, itself among them."),
+        summary: text("The same for people: 3/3 in sync.", 64),
       })
-      .meta(field("The database."))
+      .meta(field("The members of the database."))
       .optional(),
     components: z
       .array(
         z
           .object({
-            name: text("The component.", 63),
+            name: text("The component: api, web, …", 63),
             ready: count("Pods that are ready."),
-            desired: count("Pods wanted."),
-            image: text("The image that runs.", 500),
+            desired: count("Pods wanted now, by the spec or by autoscaling."),
+            image: text("The image that its Deployment runs.", 500),
           })
           .meta(field("One component.")),
       )
-      .meta(field("The components.", [], { maxItems: 8, ...keyedBy("name") }))
+      .meta(field("The pods of each component.", [], { maxItems: 8, ...keyedBy("name") }))
       .optional(),
     gateway: z
-      .object({ url: text("Where the platform is reached.", 512) })
-      .meta(field("The gateway."))
+      .object({ url: text("URL at which the platform is reached.", 512) })
+      .meta(field("How the platform is reached."))
       .optional(),
   })
   .meta(field("What the operator has seen and done. Written by it alone."));

@@ -95,7 +95,7 @@ export const stemhubDefinition = defineKind({
   shortNames: ["shub"],
   categories: ["stemhub"],
   description:
-    "A StemHub is one platform for musicians' projects: replicated PostgreSQL, the app's components, and the gateway before them, at one release.",
+    "One platform for musicians' projects: replicated PostgreSQL, the app's components, and the gateway before them, at one release.",
   spec: specSchema,
   status: statusSchema,
   rules: [
