@@ -1,11 +1,12 @@
-import { prepare } from "../e2e/environment.ts";
+import { type Environment, prepare } from "../e2e/environment.ts";
 import type { Progress } from "../e2e/progress.ts";
+import { quickstart, quickstartSecrets } from "../e2e/quickstart.ts";
+import type { Kubectl } from "../e2e/support/kubectl.ts";
 import { namespaceFor } from "../e2e/support/namespace.ts";
-import { smallStudio } from "../e2e/support/studio.ts";
+import { Firsts, watchLines } from "../e2e/support/timeline.ts";
 import { type IdleFigures, measureIdle } from "./idle.ts";
 import { plainPatroni } from "./patroni.ts";
 import { type Row, row } from "./report.ts";
-import { Firsts, watchLines } from "./timeline.ts";
 
 /** What the issue asks for. */
 const targets = { memoryMegabytes: 120, cpuMillicores: 6, readySeconds: 30 } as const;
@@ -26,13 +27,14 @@ const steps: readonly { readonly seen: string; readonly target?: number; readonl
 ];
 
 /**
- * How long a StemHub with three instances takes from `kubectl apply` to Ready, against plain Patroni in the same run,
+ * How long examples/quickstart.yaml (three instances) takes from `kubectl apply` to Ready, against plain Patroni in the same run,
  * and what the operator uses while nothing happens. Needs no cluster beforehand: it brings one up.
  *
  * Units: seconds by this machine's clock from before the apply; memory in MB of 10^6 bytes; requests over 5 minutes.
  */
 export async function benchOperator(progress: Progress, runs: number): Promise<Row[]> {
-  const { kubectl, images } = await prepare(progress);
+  const environment = await prepare(progress);
+  const { kubectl, images } = environment;
   const ours: Map<string, number[]> = new Map(steps.map(({ seen }) => [seen, []]));
   const peers: number[] = [];
   let idleFigures: IdleFigures | undefined;
@@ -43,7 +45,7 @@ export async function benchOperator(progress: Progress, runs: number): Promise<R
     });
     await progress.step(`run ${run} of ${runs}: a StemHub`, async () => {
       const studio = await namespaceFor(kubectl, "bench-operator", { fresh: true, bound: true });
-      for (const [seen, seconds] of await timeStemHub(studio, images["example-api"])) ours.get(seen)?.push(seconds);
+      for (const [seen, seconds] of await timeStemHub(studio, environment)) ours.get(seen)?.push(seconds);
     });
     if (run === runs) {
       idleFigures = await progress.step("5 minutes of idleness", () => settleAndMeasure(kubectl.in("stemhub-system")));
@@ -78,12 +80,12 @@ function idleRows({ slices, requests }: IdleFigures): Row[] {
   ];
 }
 
-async function settleAndMeasure(system: Parameters<typeof measureIdle>[0]): Promise<IdleFigures> {
+async function settleAndMeasure(system: Kubectl): Promise<IdleFigures> {
   await new Promise((resolve) => setTimeout(resolve, idle.settleMs));
   return measureIdle(system, idle);
 }
 
-async function timeStemHub(kubectl: Parameters<typeof measureIdle>[0], image: string): Promise<[string, number][]> {
+async function timeStemHub(kubectl: Kubectl, environment: Environment): Promise<[string, number][]> {
   const name = "studio";
   const firsts = new Firsts();
   const conditions = `jsonpath={range .status.conditions[?(@.status=="True")]}{.type} {end}{"\\n"}`;
@@ -96,8 +98,10 @@ async function timeStemHub(kubectl: Parameters<typeof measureIdle>[0], image: st
     }),
   ];
   try {
+    await quickstartSecrets(kubectl, environment);
+    const objects = await quickstart(environment);
     const began = performance.now();
-    await kubectl.apply(...smallStudio(name, { image, instances: 3 }));
+    await kubectl.apply(...objects);
     await firsts.reached("Ready", readyDeadlineMs);
     return steps.map(({ seen }) => [seen, firsts.after(began, seen) / 1_000]);
   } finally {
@@ -106,7 +110,7 @@ async function timeStemHub(kubectl: Parameters<typeof measureIdle>[0], image: st
 }
 
 /** Until all three are ready: a member is, when it follows or leads. */
-async function timePatroni(kubectl: Parameters<typeof measureIdle>[0], image: string): Promise<number> {
+async function timePatroni(kubectl: Kubectl, image: string): Promise<number> {
   const began = performance.now();
   await kubectl.apply(...plainPatroni(kubectl.namespace, image));
   await kubectl.wait("statefulset/peer", "jsonpath={.status.readyReplicas}=3", readyDeadlineMs);

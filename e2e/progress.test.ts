@@ -39,6 +39,12 @@ test("steps nest by indentation", async () => {
   expect(output.text).toBe("  ✓ nodes  0.1 s\n✓ cluster  0.1 s\n");
 });
 
+test("while an inner step is under way, it speaks and the outer one does not", async () => {
+  const output = new FakeOutput();
+  await consoleProgress(output).step("images", (inner) => inner.step("postgres", async () => output.pass(3_000)));
+  expect(output.text).toBe("  … postgres  2.0 s\n  ✓ postgres  3.0 s\n✓ images  3.0 s\n");
+});
+
 /** A console without a person, whose time passes when told. */
 class FakeOutput implements ProgressOutput {
   readonly interactive = false;

@@ -7,12 +7,15 @@ export interface Progress {
   step<T>(name: string, work: (progress: Progress) => Promise<T>): Promise<T>;
   /** One line about what the step is doing; shown with its elapsed time, never a line of its own for long. */
   note(text: string): void;
+  /** A line that stays. */
+  say(text: string): void;
 }
 
 /** For callers that have nobody to tell. */
 export const silentProgress: Progress = {
   step: (_name, work) => work(silentProgress),
   note: () => undefined,
+  say: () => undefined,
 };
 
 /** What a console progress needs of the outside; tests pass their own. */
@@ -48,6 +51,8 @@ class ConsoleProgress implements Progress {
   readonly #output: ProgressOutput;
   readonly #indent: string;
   #note = "";
+  /** Steps within this one that are under way: while there are any, they speak. */
+  #inner = 0;
 
   constructor(output: ProgressOutput, indent: string) {
     this.#output = output;
@@ -59,12 +64,13 @@ class ConsoleProgress implements Progress {
     const inner = new ConsoleProgress(output, `${this.#indent}  `);
     const started = output.now();
     let told = 0;
+    this.#inner += 1;
     const stop = output.every(1_000, () => {
       const age = output.now() - started;
-      if (age < quietMs) return;
+      if (age < quietMs || inner.#inner > 0) return;
       const line = `${this.#indent}… ${name}  ${elapsed(age)}${inner.#note === "" ? "" : `  ${inner.#note}`}`;
       if (output.interactive) {
-        output.write(`\r\u001b[2K${line.slice(0, 118)}`);
+        output.write(`${this.#clear()}${line.slice(0, 118)}`);
       } else if (told === 0 || age - told >= reminderMs) {
         told = age;
         output.write(`${line}\n`);
@@ -78,6 +84,7 @@ class ConsoleProgress implements Progress {
       this.#close(`✗ ${name}`, started);
       throw error;
     } finally {
+      this.#inner -= 1;
       stop();
     }
   }
@@ -86,9 +93,17 @@ class ConsoleProgress implements Progress {
     this.#note = text.trim().split("\n").at(-1) ?? "";
   }
 
+  say(text: string): void {
+    this.#output.write(`${this.#clear()}${this.#indent}${text}\n`);
+  }
+
   #close(line: string, started: number): void {
-    const clear = this.#output.interactive ? "\r\u001b[2K" : "";
-    this.#output.write(`${clear}${this.#indent}${line}  ${elapsed(this.#output.now() - started)}\n`);
+    this.#output.write(`${this.#clear()}${this.#indent}${line}  ${elapsed(this.#output.now() - started)}\n`);
+  }
+
+  /** Ends a line that is being written over. */
+  #clear(): string {
+    return this.#output.interactive ? "\r\u001b[2K" : "";
   }
 }
 

@@ -61,6 +61,11 @@ describe("a migration by SQL files", () => {
     await untilStemHub(kubectl, "songs");
     expect(await database.sql("SELECT count(*) FROM songs")).toBe("1");
     expect(await kubectl.list("jobs", jobs)).toHaveLength(1);
+    await kubectl.delete(`jobs -l ${jobs}`);
+    await kubectl.patch("stemhub/songs", { spec: { components: { api: { replicas: { min: 1 } } } } });
+    await untilStemHub(kubectl, "songs");
+    expect(await kubectl.list("jobs", jobs)).toEqual([]);
+    expect(await database.sql("SELECT count(*) FROM songs")).toBe("1");
   }, 60_000);
 });
 

@@ -19,7 +19,8 @@ describe("kubectl explain", () => {
     ["stemhub.spec.components.api.autoscaling", /cpuPercent/],
     ["stemhub.status.conditions.message", /next step/],
   ])("%s is told in a sentence", async (field, text) => {
-    expect(await kubectl.run(["explain", field])).toMatch(text);
+    const told = await kubectl.run(["explain", field]);
+    expect(told.replaceAll(/\s+/g, " ")).toMatch(text);
   });
 });
 
@@ -29,7 +30,6 @@ describe("an edit that cannot be carried out is refused with a sentence", () => 
   test.each([
     ["a smaller volume", { database: { instances: 1, storage: { size: "512Mi" } } }, /storage\.size cannot change/],
     ["a release without a tag", { release: { version: "1.0.0", images: { api: "api" } } }, /images\.api/],
-    ["no components", { components: {} }, /components is empty: add at least api/],
     [
       "a route to nowhere",
       { gateway: { routes: [{ path: "/", component: "web" }] } },

@@ -20,12 +20,13 @@ export interface CommandResult {
 /** A program that ended with another code than 0, or not before its deadline. The message holds its own words. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
-  readonly result: CommandResult;
+  /** Not enumerable: who prints an error has its message, which holds what matters of this. */
+  declare readonly result: CommandResult;
 
   constructor(command: string, why: string, result: CommandResult) {
     const words = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(-20).join("\n");
     super(`${command}: ${why}${words === "" ? "" : `\n${words}`}`);
-    this.result = result;
+    Object.defineProperty(this, "result", { value: result, enumerable: false });
   }
 }
 

@@ -5,6 +5,8 @@ import type { Kubectl } from "./kubectl.ts";
 export interface GatewayAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly bytes: Buffer;
+  /** The same as text. */
   readonly body: string;
   /** The body as JSON. Errors: SyntaxError with the body in it when it is none. */
   json<T = Record<string, unknown>>(): T;
@@ -73,10 +75,12 @@ export class GatewayClient {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
       if (name !== undefined) this.#cookies.set(name, value ?? "");
     }
-    const body = await answer.body.text();
+    const bytes = Buffer.from(await answer.body.arrayBuffer());
+    const body = bytes.toString("utf8");
     return {
       status: answer.statusCode,
       headers: answer.headers,
+      bytes,
       body,
       json: <T>() => {
         try {

@@ -7,13 +7,13 @@ import type { SuiteEnvironment } from "./suite.ts";
 /** Before the first file: a cluster with this checkout's images and operator. What is there already is kept. */
 export default async function setup(project: TestProject): Promise<void> {
   const { cluster, kubectl, images } = await prepare(consoleProgress());
-  const { endpoint, accessKeyId, secretAccessKey, caFile } = cluster.s3;
+  const { endpoint, buckets, accessKeyId, secretAccessKey, caFile } = cluster.s3;
   const environment: SuiteEnvironment = {
     provider: cluster.provider,
     kubectl: kubectl.target,
     images: { postgres: images.postgres, exampleApi: images["example-api"] },
     auditLog: cluster.auditLog,
-    storage: { endpoint, accessKeyId, secretAccessKey, ca: await readFile(caFile, "utf8") },
+    storage: { endpoint, bucket: buckets[0] ?? "", accessKeyId, secretAccessKey, ca: await readFile(caFile, "utf8") },
   };
   project.provide("environment", environment);
 }

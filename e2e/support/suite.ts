@@ -14,6 +14,7 @@ export interface SuiteEnvironment {
   readonly auditLog: string | undefined;
   readonly storage: {
     readonly endpoint: string;
+    readonly bucket: string;
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
     /** PEM. */

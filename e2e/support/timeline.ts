@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import type { Kubectl } from "../e2e/support/kubectl.ts";
+import type { Kubectl } from "./kubectl.ts";
 
 /** A `kubectl get --watch` whose lines are told as they come. */
 export interface LineWatch {
