@@ -89,7 +89,19 @@ export const gatewaySchema = z
         httpsNodePort: nodePort("Port on every node for https; chosen by Kubernetes where absent."),
         annotations: z
           .record(z.string(), z.string().max(1024))
-          .meta(field("Annotations of the Service, as a cloud's load balancer wants them.", [], { maxProperties: 32 }))
+          .meta(
+            field(
+              "Annotations of the Service, as a cloud's load balancer wants them.",
+              [
+                {
+                  rule: "self.all(k, k.matches('^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$'))",
+                  message:
+                    "gateway.service.annotations must have keys like example.com/name: letters, digits and - _ . with at most one /",
+                },
+              ],
+              { maxProperties: 32 },
+            ),
+          )
           .optional(),
       })
       .prefault({})
