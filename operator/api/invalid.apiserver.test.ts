@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { parseAllDocuments } from "yaml";
 import type { KubeApi } from "../runtime/api.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { tokenCredentials } from "../runtime/credentials.ts";
@@ -160,6 +162,24 @@ describe("given a valid spec", () => {
     expect(status).toBe(201);
     expect(body.spec).toEqual(parseStemHub(stemhub(name, spec)).spec);
   });
+
+  test.each(["README.md", "examples/quickstart.yaml", "examples/production.yaml"])(
+    "then what %s shows can be applied as it is",
+    async (file) => {
+      const text = await readFile(new URL(`../../${file}`, import.meta.url), "utf8");
+      const documents = file.endsWith(".md")
+        ? [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml)
+        : [text];
+      const objects = documents.flatMap((yaml) => parseAllDocuments(yaml ?? "").map((document) => document.toJS()));
+      const shown = objects.filter(({ kind }) => kind === "StemHub");
+      expect(shown).not.toEqual([]);
+      for (const { spec } of shown) {
+        const { body } = await create(stemhub("shown", spec), "Strict");
+        expect(body.message).toBeUndefined();
+        await api.delete(stemhubKind, "default", "shown");
+      }
+    },
+  );
 
   test("then two writers can each own a variable of one component", async () => {
     const variable = (name: string) => ({ "components.api": { env: [{ name, value: "x" }] } });
