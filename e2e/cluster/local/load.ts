@@ -1,28 +1,66 @@
 import { join } from "node:path";
 import { run } from "../../support/command.ts";
 import type { Image } from "../cluster.ts";
+import { readIfPresent, replaceFile } from "../files.ts";
 import type { Layout } from "./slots.ts";
 import type { ClusterState } from "./state.ts";
 
 /** A gigabyte on three nodes at once, on a loaded machine. */
 const importDeadlineMs = 10 * 60_000;
 
-/** Gives every node the images that it lacks; nodes at once, one node's images in order. */
+/** Versions of an image that a node keeps besides those that containers are made of: an upgrade and its way back. */
+const keptVersions = 3;
+
+/**
+ * Gives every node the images that it lacks; nodes at once, one node's images in order. Of images that were given before,
+ * old versions go that no container is made of: each node is a copy of its own on one disk.
+ */
 export async function importImages(
   context: { readonly state: ClusterState; readonly layout: Layout; readonly bin: string },
   images: readonly Image[],
 ): Promise<void> {
   await Promise.all(
-    context.layout.nodes.map(async (node) => {
-      const socket = context.state.node(node.name, "containerd.sock"); // An absolute path: ctr takes no other.
-      const ctr = (args: readonly string[]) =>
-        run(join(context.bin, "ctr"), ["-a", socket, "-n", "k8s.io", ...args], { deadlineMs: importDeadlineMs });
-      const present = new Set((await ctr(["images", "list", "-q"])).stdout.split("\n"));
-      for (const image of images) {
-        if (present.has(image.ref)) continue;
-        // --local takes half the time of the default.
-        await ctr(["images", "import", "--local", image.archive]);
+    context.layout.nodes.map(async ({ name }) => {
+      const socket = context.state.node(name, "containerd.sock"); // An absolute path: ctr takes no other.
+      const ctr = async (args: readonly string[]) => {
+        const options = { deadlineMs: importDeadlineMs };
+        return (await run(join(context.bin, "ctr"), ["-a", socket, "-n", "k8s.io", ...args], options)).stdout;
+      };
+      const present = new Set((await ctr(["images", "list", "-q"])).split("\n"));
+      for (const { ref, archive } of images) {
+        // --local takes half the time of the default; layers are not kept a second time, packed.
+        if (!present.has(ref)) await ctr(["images", "import", "--local", "--discard-unpacked-layers", archive]);
       }
+      const history = context.state.node(name, "images");
+      const before = ((await readIfPresent(history)) ?? "").split("\n").filter(Boolean);
+      const used = (await ctr(["containers", "list"])).split("\n").map((line) => line.split(/\s+/)[1] ?? "");
+      const { kept, dropped } = decideKept(
+        before,
+        images.map(({ ref }) => ref),
+        used,
+      );
+      for (const ref of dropped) await ctr(["images", "remove", ref]);
+      await replaceFile(history, kept.join("\n"));
     }),
   );
+}
+
+/**
+ * Which images a node keeps, oldest first, and which go. An image given again counts as new.
+ *
+ * @param before what it was given so far, oldest first
+ * @param given what it is given now
+ * @param used what its containers are made of
+ */
+export function decideKept(
+  before: readonly string[],
+  given: readonly string[],
+  used: readonly string[],
+): { readonly kept: readonly string[]; readonly dropped: readonly string[] } {
+  const all = [...before.filter((ref) => !given.includes(ref)), ...given];
+  const seriesOf = (ref: string) => ref.slice(0, ref.lastIndexOf(":"));
+  const goes = (ref: string, index: number) =>
+    !used.includes(ref) &&
+    all.slice(index + 1).filter((newer) => seriesOf(newer) === seriesOf(ref)).length >= keptVersions;
+  return { kept: all.filter((ref, index) => !goes(ref, index)), dropped: all.filter(goes) };
 }
