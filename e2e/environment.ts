@@ -36,9 +36,8 @@ const chart = fileURLToPath(new URL("../charts/stemhub-operator", import.meta.ur
  */
 export async function prepare(progress: Progress, env: NodeJS.ProcessEnv = process.env): Promise<Environment> {
   const { cluster, reason } = await chooseCluster(env);
-  await progress.step(`Cluster ${cluster.name}: provider ${cluster.provider}, since ${reason}`, (inner) =>
-    cluster.up(inner),
-  );
+  progress.say(`Cluster ${cluster.name}: provider ${cluster.provider}, since ${reason}`);
+  await cluster.up(progress);
   const bin = await ensurePrograms(["kubectl", "helm"], progress);
   const built = await progress.step("Images", async (inner) => {
     const images = await buildImages(imageNames, inner);

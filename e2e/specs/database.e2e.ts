@@ -86,7 +86,7 @@ test("given a writer, when the primary's pod is deleted, then no acknowledged ro
   const began = performance.now();
   await kubectl.delete(`pod/${primary}`, { wait: true });
   // The pod has ended, so whoever acknowledges from here on is another primary, or the same one started again.
-  await writer.goesOn(40, 30_000);
+  await writer.goesOn(40, wholeAgainDeadlineMs);
   const sync = "jsonpath={.status.database.inSync}=3" as const;
   await kubectl.wait(`pod/${primary}`, "condition=Ready", wholeAgainDeadlineMs);
   const whole = await untilStemHub(kubectl, "three", sync, wholeAgainDeadlineMs);

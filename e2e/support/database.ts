@@ -27,6 +27,9 @@ export interface Writer {
   stop(): Promise<Acknowledged[]>;
 }
 
+/** How long a proxy may take to find a server that is up: its checks are a second apart, as are its looks at DNS. */
+const proxyDeadlineMs = 15_000;
+
 /** Makes the client pod for a StemHub, or finds it. */
 export async function databaseClient(kubectl: Kubectl, stemhub: string, image: string): Promise<DatabaseClient> {
   const name = `${stemhub}-client`;
@@ -38,6 +41,10 @@ export async function databaseClient(kubectl: Kubectl, stemhub: string, image: s
     const connection = connectionString(kubectl, stemhub, options.at ?? "db", options.sslmode);
     return (await kubectl.exec(name, ["bash", "-c", script, "sql", connection], { input: statement })).trim();
   };
+  // Ready says that the database serves; its proxies find out by themselves, within seconds.
+  for (const at of ["db", "db-ro"] as const) {
+    await eventually(`${stemhub}-${at} answers`, proxyDeadlineMs, async () => (await sql("SELECT 1", { at })) === "1");
+  }
   return {
     sql,
     startWriter: async (at = "db-rw") => {
