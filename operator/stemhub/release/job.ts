@@ -18,6 +18,9 @@ export interface MigrationInput {
 const postgresUid = 999;
 const appUid = 10_001;
 
+/** Tools keep caches in the home directory, and nothing but /tmp can be written. */
+const home = { name: "HOME", value: "/tmp" };
+
 /** The commands of the tools, for images that are laid out as the tool's own documentation has it. */
 const toolCommands = {
   prisma: ["node", "node_modules/prisma/build/index.js", "migrate", "deploy"],
@@ -74,7 +77,7 @@ export function migrationJob(input: MigrationInput, hash: string, migrate: Migra
               imagePullPolicy: "IfNotPresent",
               command: sql?.command ?? commandOf(migrate),
               ...workingDirOf(migrate),
-              env: [{ name: "HOME", value: "/tmp" }, ...environment.env],
+              env: [...(env.some(({ name: own }) => own === "HOME") ? [] : [home]), ...environment.env],
               resources: migrate.resources ?? { requests: { cpu: "100m", memory: "128Mi" }, limits: { memory: "1Gi" } },
               securityContext: restrictedContainer(),
               volumeMounts: [

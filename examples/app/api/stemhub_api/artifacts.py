@@ -74,6 +74,10 @@ def _artifacts(request: Request) -> Artifacts:
     return request.app.state.artifacts
 
 
+def _away(what_to_do: str) -> Problem:
+    return Problem(503, f"File storage cannot be reached. {what_to_do}", {"Retry-After": "10"})
+
+
 @router.put("/api/projects/{project}/versions/{version}/artifact", status_code=204)
 async def upload(project: UUID, version: UUID, user: User, request: Request) -> None:
     await require(request, project, user, Role.editor)
@@ -87,12 +91,16 @@ async def upload(project: UUID, version: UUID, user: User, request: Request) -> 
             digest.update(chunk)
             await run_in_threadpool(spool.write, chunk)
         if size != wanted["artifact_size"] or digest.hexdigest() != wanted["artifact_sha256"]:
-            raise Problem(422, "The file is not the one that the version names: size or SHA-256 differ. Upload it again.")
+            raise Problem(
+                422, "The file is not the one that the version names: size or SHA-256 differ. Upload it again."
+            )
         spool.seek(0)
         try:
             await run_in_threadpool(artifacts.put, wanted["key"], spool)
         except (BotoCoreError, ClientError) as error:
-            raise Problem(503, "File storage cannot be reached. Keep your copy and try again.", {"Retry-After": "10"}) from error
+            raise Problem(
+                503, "File storage cannot be reached. Keep your copy and try again.", {"Retry-After": "10"}
+            ) from error
     async with request.app.state.database.transaction() as connection:
         await connection.execute("UPDATE versions SET uploaded_at = now() WHERE id = %(version)s", {"version": version})
 
@@ -106,6 +114,6 @@ async def download(project: UUID, version: UUID, user: User, request: Request) -
     try:
         chunks, size = await run_in_threadpool(artifacts.get, wanted["key"])
     except (BotoCoreError, ClientError) as error:
-        raise Problem(503, "File storage cannot be reached. Try again in a moment.", {"Retry-After": "10"}) from error
+        raise _away("Try again in a moment.") from error
     headers = {"Content-Length": str(size), "ETag": f'"{wanted["artifact_sha256"]}"'}
     return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)

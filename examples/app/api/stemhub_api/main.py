@@ -44,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             async with asyncio.timeout(_READY_SECONDS):
                 await app.state.database.read("SELECT 1 AS one", {})
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason for not being ready
+        except Exception as error:  # Whatever it is, it is the reason for not being ready.
             response.status_code = 503
             return {"status": "not ready", "reason": type(error).__name__}
         return {"status": "ok"}

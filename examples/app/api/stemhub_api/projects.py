@@ -68,7 +68,9 @@ async def require(request: Request, project: UUID, user: UUID, least: Role) -> d
     if not rows:
         raise not_found("project")
     if _RANK[Role(rows[0]["role"])] < _RANK[least]:
-        raise Problem(403, f"This needs the role {least.value}; yours is {rows[0]['role']}. Ask an Admin of the project.")
+        raise Problem(
+            403, f"This needs the role {least.value}; yours is {rows[0]['role']}. Ask an Admin of the project."
+        )
     return rows[0]
 
 
@@ -89,16 +91,12 @@ async def create_project(body: NewProject, user: User, request: Request) -> dict
 
 
 @router.get("/api/projects")
-async def list_projects(
-    user: User, request: Request, response: Response, read_from: Read = None
-) -> list[dict]:
+async def list_projects(user: User, request: Request, response: Response, read_from: Read = None) -> list[dict]:
     return await read(request, response, f"{_PROJECT} ORDER BY p.created_at", {"user": user}, read_from)
 
 
 @router.get("/api/projects/{project}")
-async def get_project(
-    project: UUID, user: User, request: Request, response: Response, read_from: Read = None
-) -> dict:
+async def get_project(project: UUID, user: User, request: Request, response: Response, read_from: Read = None) -> dict:
     sql = f"{_PROJECT} WHERE p.id = %(project)s"
     rows = await read(request, response, sql, {"user": user, "project": project}, read_from)
     if not rows:
@@ -168,7 +166,8 @@ async def create_version(project: UUID, branch: UUID, body: NewVersion, user: Us
         )
         version = await cursor.fetchone()
         await connection.execute(
-            "UPDATE branches SET head_id = %(version)s WHERE id = %(branch)s", {"version": version["id"], "branch": branch}
+            "UPDATE branches SET head_id = %(version)s WHERE id = %(branch)s",
+            {"version": version["id"], "branch": branch},
         )
         return version
 
