@@ -40,9 +40,10 @@ export function computeStatus({ stemhub, world, release, failure, now }: StatusI
     underWay: rolloutsUnderWay(app),
     lastLogLine: release.lastLogLine,
   };
+  const formerReason = (type: string) => previous.find((condition) => condition.type === type)?.reason;
   const judged = {
-    databaseAvailable: databaseAvailable(facts),
-    databaseRedundant: databaseRedundant(facts, previous.find((c) => c.type === "DatabaseRedundant")?.reason),
+    databaseAvailable: databaseAvailable(facts, formerReason("DatabaseAvailable")),
+    databaseRedundant: databaseRedundant(facts, formerReason("DatabaseRedundant")),
     appAvailable: appAvailable(app),
     releaseProgressing: releaseProgressing(releaseFacts),
   };

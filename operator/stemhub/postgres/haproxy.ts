@@ -55,7 +55,10 @@ frontend health
   mode http
   bind :${proxyPorts.health}
   timeout client 5s
-  monitor-uri /healthz
+  http-request return status 200 content-type text/plain string ok if { path /healthz }
+  # Without a member behind it a proxy would take connections only to close them.
+  monitor-uri /readyz
+  monitor fail if { nbsrv(is_primary) eq 0 } { nbsrv(is_replica) eq 0 }
 
 frontend primary_first
   bind :${proxyPorts.primaryFirst}

@@ -62,7 +62,7 @@ export function databaseProxy(stemhub: StemHub, image: string, clusterDomain: st
                   { name: "health", containerPort: proxyPorts.health, protocol: "TCP" },
                 ],
                 resources: { requests: { cpu: "25m", memory: "64Mi" }, limits: { memory: "256Mi" } },
-                readinessProbe: { httpGet: { path: "/healthz", port: "health" }, periodSeconds: 2, timeoutSeconds: 2 },
+                readinessProbe: { httpGet: { path: "/readyz", port: "health" }, periodSeconds: 2, timeoutSeconds: 2 },
                 livenessProbe: {
                   httpGet: { path: "/healthz", port: "health" },
                   periodSeconds: 10,

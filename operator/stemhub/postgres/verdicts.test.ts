@@ -33,7 +33,12 @@ describe("DatabaseAvailable", () => {
       "NoMemberReady",
     ],
   ])("given %s", (_, given, status, reason) => {
-    expect(databaseAvailable(given)).toMatchObject({ status, reason });
+    expect(databaseAvailable(given, "PrimaryReady")).toMatchObject({ status, reason });
+  });
+
+  test("given a database that was never available, then its first seconds are a start and no trouble", () => {
+    expect(databaseAvailable(facts({ primary: undefined }), "Starting").reason).toBe("Starting");
+    expect(databaseAvailable(facts({ primary: undefined }), undefined).reason).toBe("NoPrimary");
   });
 });
 

@@ -12,16 +12,25 @@ export interface DatabaseFacts {
   readonly name: string;
 }
 
-/** DatabaseAvailable: can the app read and write? The first rule that speaks wins. */
-export function databaseAvailable(facts: DatabaseFacts): Verdict {
+/**
+ * DatabaseAvailable: can the app read and write? The first rule that speaks wins.
+ *
+ * @param before the condition's former reason. What has never been available is Starting, not in trouble.
+ */
+export function databaseAvailable(facts: DatabaseFacts, before: string | undefined): Verdict {
   const type = "DatabaseAvailable";
   const { topology, name } = facts;
   if (topology.primary) {
     return { type, status: "True", reason: "PrimaryReady", message: `${topology.primary} is primary and ready.` };
   }
   if (facts.podTrouble) return { type, status: "False", reason: "PodNotStarting", message: facts.podTrouble };
-  if (!topology.initialized) {
-    return { type, status: "False", reason: "Starting", message: `${name} is being created for the first time.` };
+  if (!topology.initialized || before === "Starting") {
+    return {
+      type,
+      status: "False",
+      reason: "Starting",
+      message: `${name} is being created for the first time. Should it last: kubectl logs ${name}-0.`,
+    };
   }
   if (!topology.members.some((member) => member.ready)) {
     return {
