@@ -39,8 +39,10 @@ defaults
   # Idle sessions of a pool are no fault: keepalives find the dead ones.
   timeout client 24h
   timeout server 24h
-  timeout check 1s
-  default-server inter 1s fastinter 500ms downinter 1s rise 1 fall 2
+  # A process that is gone refuses at once and a demoted one says so; only silence needs the whole time, and a busy machine
+  # must not be taken for it.
+  timeout check 2s
+  default-server inter 1s fastinter 500ms downinter 1s rise 1 fall 3
 
 resolvers cluster
   parse-resolv-conf

@@ -110,7 +110,9 @@ export function patroniYaml(stemhub: StemHub, _clusterDomain: string): string {
       // A new replica must not wait minutes for the primary's next checkpoint.
       basebackup: [{ checkpoint: "fast" }],
       use_unix_socket: true,
-      use_unix_socket_repl: false,
+      // Patroni asks its own server for its position before a promotion; over TCP it would ask "localhost", whom no
+      // certificate names, and no replica could ever be promoted.
+      use_unix_socket_repl: true,
       remove_data_directory_on_rewind_failure: true,
       authentication: {
         superuser: { username: "postgres", sslmode: "verify-full", sslrootcert: `${tls}/ca.crt` },
@@ -124,9 +126,10 @@ export function patroniYaml(stemhub: StemHub, _clusterDomain: string): string {
         ssl_ca_file: `${tls}/ca.crt`,
         ssl_min_protocol_version: "TLSv1.2",
       },
-      // Nothing but TLS from outside the pod; inside it, only the user that PostgreSQL itself runs as.
+      // Nothing but TLS from outside the pod; inside it, only Patroni.
       pg_hba: [
         "local all postgres peer",
+        "local replication stemhub_replication scram-sha-256",
         "hostssl replication stemhub_replication all scram-sha-256",
         "hostssl all all all scram-sha-256",
       ],
