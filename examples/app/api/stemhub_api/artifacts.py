@@ -3,21 +3,25 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator
+from typing import Annotated, BinaryIO
 from uuid import UUID
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from .access import Access
+from .database import Connection, NotThere, one
 from .identity import User
 from .problems import Problem, not_found
 from .projects import Role, require
 from .settings import Storage
 
-router = APIRouter()
+router = APIRouter(prefix="/api/projects/{project}/versions/{version}/artifact", tags=["artifacts"])
+
 _IN_MEMORY = 1024 * 1024
 _CHUNK = 256 * 1024
 
@@ -44,7 +48,7 @@ class Artifacts:
             ),
         )
 
-    def put(self, key: str, body) -> None:
+    def put(self, key: str, body: BinaryIO) -> None:
         """Stores it unless it is there: an artifact's key is its digest, so what is there is the same."""
         try:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
@@ -52,20 +56,22 @@ class Artifacts:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
                 raise
 
-    def get(self, key: str) -> tuple[Iterator[bytes], int]:
+    def get(self, key: str, sha256: str) -> tuple[Iterator[bytes], int]:
+        """Its bytes and their number. The last come only when the digest is right: a wrong file is never whole."""
         found = self._client.get_object(Bucket=self._bucket, Key=key)
-        return found["Body"].iter_chunks(_CHUNK), found["ContentLength"]
+        return _verified(found["Body"].iter_chunks(_CHUNK), sha256), found["ContentLength"]
 
 
-async def _version(request: Request, project: UUID, version: UUID) -> dict:
-    rows, _ = await request.app.state.database.read(
-        "SELECT v.artifact_sha256, v.artifact_size, v.uploaded_at, p.storage_path || '/' || v.artifact_sha256 AS key"
-        " FROM versions v JOIN projects p ON p.id = v.project_id WHERE v.id = %(version)s AND p.id = %(project)s",
-        {"version": version, "project": project},
-    )
-    if not rows:
-        raise not_found("version")
-    return rows[0]
+def _verified(chunks: Iterator[bytes], sha256: str) -> Iterator[bytes]:
+    digest, held = hashlib.sha256(), b""
+    for chunk in chunks:
+        digest.update(chunk)
+        if held:
+            yield held
+        held = chunk
+    if digest.hexdigest() != sha256:
+        raise OSError("an artifact in object storage is not what its name says")
+    yield held
 
 
 def _artifacts(request: Request) -> Artifacts:
@@ -74,15 +80,27 @@ def _artifacts(request: Request) -> Artifacts:
     return request.app.state.artifacts
 
 
-def _away(what_to_do: str) -> Problem:
-    return Problem(503, f"File storage cannot be reached. {what_to_do}", {"Retry-After": "10"})
+Store = Annotated[Artifacts, Depends(_artifacts)]
 
 
-@router.put("/api/projects/{project}/versions/{version}/artifact", status_code=204)
-async def upload(project: UUID, version: UUID, user: User, request: Request) -> None:
-    await require(request, project, user, Role.editor)
-    artifacts, wanted = _artifacts(request), await _version(request, project, version)
+async def _find(connection: Connection, project: UUID, version: UUID, user: UUID, least: Role) -> dict:
+    await require(connection, project, user, least)
+    return await one(
+        "SELECT v.artifact_sha256, v.artifact_size, v.uploaded_at, p.storage_path || '/' || v.artifact_sha256 AS key"
+        " FROM versions v JOIN projects p ON p.id = v.project_id WHERE v.id = %(version)s AND p.id = %(project)s",
+        {"version": version, "project": project},
+    )(connection)
+
+
+@router.put("", status_code=204)
+async def upload(project: UUID, version: UUID, user: User, store: Store, database: Access, request: Request) -> None:
+    """The body is the file. It is stored when its size and SHA-256 are those that the version names."""
+    try:
+        wanted = await database.read(lambda connection: _find(connection, project, version, user, Role.editor))
+    except NotThere as error:
+        raise not_found("version") from error
     digest, size = hashlib.sha256(), 0
+    # On disk, not in memory: files are large, and only a whole and right one may be sent on.
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
         async for chunk in request.stream():
             size += len(chunk)
@@ -91,29 +109,41 @@ async def upload(project: UUID, version: UUID, user: User, request: Request) -> 
             digest.update(chunk)
             await run_in_threadpool(spool.write, chunk)
         if size != wanted["artifact_size"] or digest.hexdigest() != wanted["artifact_sha256"]:
-            raise Problem(
-                422, "The file is not the one that the version names: size or SHA-256 differ. Upload it again."
-            )
+            detail = "The file is not the one that the version names: size or SHA-256 differ. Upload it again."
+            raise Problem(422, detail)
         spool.seek(0)
         try:
-            await run_in_threadpool(artifacts.put, wanted["key"], spool)
+            await run_in_threadpool(store.put, wanted["key"], spool)
         except (BotoCoreError, ClientError) as error:
-            raise Problem(
-                503, "File storage cannot be reached. Keep your copy and try again.", {"Retry-After": "10"}
-            ) from error
-    async with request.app.state.database.transaction() as connection:
-        await connection.execute("UPDATE versions SET uploaded_at = now() WHERE id = %(version)s", {"version": version})
+            raise _away("Keep your copy and try again.") from error
+    async with database.write() as transaction:
+        await transaction.execute(
+            "UPDATE versions SET uploaded_at = now() WHERE id = %(version)s", {"version": version}
+        )
 
 
-@router.get("/api/projects/{project}/versions/{version}/artifact")
-async def download(project: UUID, version: UUID, user: User, request: Request) -> Response:
-    await require(request, project, user, Role.viewer)
-    artifacts, wanted = _artifacts(request), await _version(request, project, version)
+@router.get("")
+async def download(project: UUID, version: UUID, user: User, store: Store, database: Access) -> Response:
+    """Not uploaded is 409, as the primary says: a replica may not know yet of an upload."""
+
+    async def find(connection: Connection) -> dict:
+        return await _find(connection, project, version, user, Role.viewer)
+
+    try:
+        wanted = await database.read(find)
+        if wanted["uploaded_at"] is None:
+            wanted = await database.read(find, only="primary")
+    except NotThere as error:
+        raise not_found("version") from error
     if wanted["uploaded_at"] is None:
         raise Problem(409, "The file of this version was not uploaded yet. Ask its author.")
     try:
-        chunks, size = await run_in_threadpool(artifacts.get, wanted["key"])
+        chunks, size = await run_in_threadpool(store.get, wanted["key"], wanted["artifact_sha256"])
     except (BotoCoreError, ClientError) as error:
         raise _away("Try again in a moment.") from error
     headers = {"Content-Length": str(size), "ETag": f'"{wanted["artifact_sha256"]}"'}
     return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
+
+
+def _away(what_to_do: str) -> Problem:
+    return Problem(503, f"File storage cannot be reached. {what_to_do}", {"Retry-After": "10"})

@@ -49,5 +49,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(psycopg.OperationalError)
     @app.exception_handler(psycopg_pool.PoolTimeout)
-    async def unreachable(_: Request, __: Exception) -> JSONResponse:
-        return answer(503, "The database cannot be reached. Try again in a moment.", {"Retry-After": "5"})
+    @app.exception_handler(TimeoutError)
+    async def unreachable(request: Request, _: Exception) -> JSONResponse:
+        detail = "The database cannot be reached. Try again in a moment."
+        if request.method not in ("GET", "HEAD"):
+            # The connection may have ended between the commit and its answer.
+            detail = "The database cannot be reached. Look whether your change was saved, and try again in a moment."
+        return answer(503, detail, {"Retry-After": "5"})

@@ -1,7 +1,7 @@
 """Everything that is set from outside, read once at start."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -11,18 +11,18 @@ class Storage:
     endpoint: str
     bucket: str
     region: str
-    access_key_id: str
-    secret_access_key: str
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
     ca_file: str | None
 
 
 @dataclass(frozen=True)
 class Settings:
-    database_url: str
+    database_url: str = field(repr=False)
     """Where writes go, and reads that must see them."""
-    database_read_url: str | None
+    database_read_url: str | None = field(repr=False)
     """Replicas, for reads that may be a moment behind; None: reads go to database_url."""
-    jwt_secret: str
+    jwt_secret: str = field(repr=False)
     storage: Storage | None
     token_seconds: int = 8 * 3600
 

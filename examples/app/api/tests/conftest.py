@@ -1,5 +1,6 @@
 """Real servers for the tests: PostgreSQL by initdb, VersityGW for S3, both gone afterwards."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -68,6 +69,35 @@ class Postgres:
     def stop(self) -> None:
         self._run("pg_ctl", "-D", "data", "-w", "-m", "fast", "stop")
 
+    def follow(self, primary: "Postgres") -> None:
+        """Becomes a standby of the primary."""
+        if self._as:
+            shutil.chown(self.directory, "postgres", "postgres")
+        source = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
+        self._run("pg_basebackup", *source, "-D", "data", "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        self.start()
+
+    def execute(self, *statements: str) -> list:
+        """Each in its own transaction, whatever this server's defaults are. The rows of the last one."""
+        with psycopg.connect(self.url, autocommit=True, options="-c default_transaction_read_only=off") as connection:
+            for statement in statements:
+                cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def freeze(self) -> None:
+        """Alive for the kernel, which goes on to accept connections, and silent."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self._processes():
+            os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        postmaster = (self.directory / "data" / "postmaster.pid").read_text().split()[0]
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return [int(pid) for pid in (postmaster, *children)]
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
@@ -86,18 +116,35 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def storage() -> Iterator[Storage]:
+def standby(postgres: Postgres) -> Iterator[Postgres]:
+    with tempfile.TemporaryDirectory(prefix="stemhub-test-pg-") as directory:
+        Path(directory).chmod(0o755)
+        data = Path(directory) / "pg"
+        data.mkdir()
+        server = Postgres(data)
+        server.follow(postgres)
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def storage_directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="stemhub-test-s3-") as directory:
         (Path(directory) / "stems").mkdir()
-        port = free_port()
-        env = {"ROOT_ACCESS_KEY": "test", "ROOT_SECRET_KEY": "test-secret", "PATH": os.environ["PATH"]}
-        command = [os.environ["VERSITYGW"], "--quiet", "--port", f"127.0.0.1:{port}", "posix", directory]
-        server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        endpoint = f"http://127.0.0.1:{port}"
-        wait(lambda: httpx2.get(endpoint), "VersityGW")
-        yield Storage(endpoint, "stems", "us-east-1", "test", "test-secret", None)
-        server.send_signal(signal.SIGTERM)
-        server.wait(10)
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def storage(storage_directory: Path) -> Iterator[Storage]:
+    port = free_port()
+    env = {"ROOT_ACCESS_KEY": "test", "ROOT_SECRET_KEY": "test-secret", "PATH": os.environ["PATH"]}
+    command = [os.environ["VERSITYGW"], "--quiet", "--port", f"127.0.0.1:{port}", "posix", str(storage_directory)]
+    server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    endpoint = f"http://127.0.0.1:{port}"
+    wait(lambda: httpx2.get(endpoint), "VersityGW")
+    yield Storage(endpoint, "stems", "us-east-1", "test", "test-secret", None)
+    server.send_signal(signal.SIGTERM)
+    server.wait(10)
 
 
 @pytest.fixture(scope="session")
@@ -134,3 +181,25 @@ def project(client: TestClient, musician):
     made = client.post("/api/projects", json={"name": "Night drive"}, headers=owner)
     assert made.status_code == 201
     return made.json(), owner
+
+
+def new_version(client, project, owner, content=b"stem", message="first"):
+    """A version on the main branch, and the path of its artifact."""
+    path = f"/api/projects/{project['id']}"
+    branch = client.get(f"{path}/branches", headers=owner).json()[0]["id"]
+    body = {
+        "message": message,
+        "artifact_sha256": hashlib.sha256(content).hexdigest(),
+        "artifact_size": len(content),
+        "daw": "Ableton Live 12",
+    }
+    answer = client.post(f"{path}/branches/{branch}/versions", json=body, headers=owner)
+    assert answer.status_code == 201, answer.text
+    return answer.json(), f"{path}/versions/{answer.json()['id']}/artifact"
+
+
+def until(true, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not true within {seconds} s"
+        time.sleep(0.05)

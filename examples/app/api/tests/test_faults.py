@@ -1,13 +1,21 @@
 """What the service says when something behind it is not as it should be."""
 
 import dataclasses
+import json
+import time
 
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
+from stemhub_api.logs import JsonFormatter
 from stemhub_api.main import create_app
 from stemhub_api.settings import read_settings
+
+from .conftest import new_version, until
+
+PROBE_SECONDS = 2
+"""timeoutSeconds of a readiness probe where the spec names none."""
 
 
 def test_a_read_only_database_is_told_to_the_gateway_by_a_header(client, project, postgres):
@@ -59,11 +67,13 @@ def test_what_is_nowhere_is_a_problem_document_with_the_request_s_own_id(client)
     assert answer.headers["x-request-id"] == "abc"
 
 
-def test_no_log_line_holds_a_query_or_a_token(client, project, capsys):
+def test_a_log_line_is_json_and_holds_no_query_and_no_token(client, project, caplog):
     _, owner = project
-    client.get("/api/projects?token=s3cret", headers=owner)
-    printed = capsys.readouterr().out
-    assert '"path": "/api/projects"' in printed
+    caplog.set_level("INFO")
+    client.get("/api/projects?token=s3cret", headers={**owner, "X-Request-Id": "take-1"})
+    printed = "\n".join(JsonFormatter().format(record) for record in caplog.records if "stemhub" in record.name)
+    line = json.loads(printed.splitlines()[-1])
+    assert (line["path"], line["status"], line["request_id"]) == ("/api/projects", 200, "take-1")
     assert "s3cret" not in printed
     assert owner["Authorization"].split()[1] not in printed
 
@@ -80,3 +90,77 @@ def test_no_log_line_holds_a_query_or_a_token(client, project, capsys):
 def test_half_a_configuration_does_not_start_and_names_what_is_missing(env, word):
     with pytest.raises(SystemExit, match=word):
         read_settings(env)
+
+
+def test_an_error_that_nobody_foresaw_is_a_problem_document_without_its_text(settings, caplog):
+    app = create_app(settings)
+
+    @app.get("/boom")
+    async def boom():
+        raise RuntimeError("the cat knows the password")
+
+    with TestClient(app) as client:
+        answer = client.get("/boom", headers={"X-Request-Id": "take-2"})
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, "take-2")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "cat" not in answer.text
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_settings_print_without_their_secrets(settings):
+    assert settings.jwt_secret not in repr(settings)
+    assert settings.storage.secret_access_key not in repr(settings)
+    assert settings.database_url not in repr(settings)
+
+
+def test_when_storage_is_away_the_service_is_ready_and_an_upload_says_what_to_do(settings, project):
+    made, owner = project
+    away = dataclasses.replace(settings, storage=dataclasses.replace(settings.storage, endpoint="http://127.0.0.1:9"))
+    with TestClient(create_app(away)) as client:
+        _, path = new_version(client, made, owner)
+        answer = client.put(path, content=b"stem", headers=owner)
+        assert client.get("/readyz").status_code == 200
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert "Keep your copy" in answer.json()["detail"]
+
+
+def test_an_artifact_that_changed_in_storage_never_arrives_whole(client, project, storage_directory):
+    made, owner = project
+    version, path = new_version(client, made, owner, b"stem" * 100_000)
+    assert client.put(path, content=b"stem" * 100_000, headers=owner).status_code == 204
+    stored = storage_directory / "stems" / made["storage_path"] / version["artifact_sha256"]
+    stored.write_bytes(b"noise" + stored.read_bytes()[5:])
+    with pytest.raises(OSError, match="not what its name says"):
+        client.get(path, headers=owner)
+
+
+def test_a_database_that_hangs_is_told_before_the_probe_ends(settings, postgres):
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/readyz").status_code == 200
+        postgres.freeze()
+        try:
+            began = time.monotonic()
+            assert client.get("/readyz").status_code == 503
+            assert time.monotonic() - began < PROBE_SECONDS
+            assert client.get("/healthz").status_code == 200
+        finally:
+            postgres.thaw()
+        until(lambda: client.get("/readyz").status_code == 200)
+
+
+def test_after_a_longer_outage_the_first_requests_find_the_database_again(settings, postgres, project):
+    made, owner = project
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/api/me", headers=owner).status_code == 200
+        postgres.stop()
+        try:
+            # Longer than the pool's pause between attempts grows.
+            end = time.monotonic() + 8
+            while time.monotonic() < end:
+                assert client.get("/readyz").status_code == 503
+        finally:
+            postgres.start()
+        began = time.monotonic()
+        until(lambda: client.get("/readyz").status_code == 200)
+        assert time.monotonic() - began < 4
+        assert client.get(f"/api/projects/{made['id']}", headers=owner).status_code == 200

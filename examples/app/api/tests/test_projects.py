@@ -1,9 +1,10 @@
 """Projects, roles, branches, versions and artifacts."""
 
-import hashlib
 import uuid
 
 import pytest
+
+from .conftest import new_version
 
 
 def test_a_project_begins_with_a_main_branch_and_a_place_for_its_files(client, project):
@@ -46,24 +47,10 @@ def test_nobody_is_invited_by_an_address_without_account(client, project):
     assert client.put(f"/api/projects/{made['id']}/collaborators", json=body, headers=owner).status_code == 404
 
 
-def _version(client, project, owner, content=b"stem", message="first"):
-    path = f"/api/projects/{project['id']}"
-    branch = client.get(f"{path}/branches", headers=owner).json()[0]["id"]
-    body = {
-        "message": message,
-        "artifact_sha256": hashlib.sha256(content).hexdigest(),
-        "artifact_size": len(content),
-        "daw": "Ableton Live 12",
-    }
-    answer = client.post(f"{path}/branches/{branch}/versions", json=body, headers=owner)
-    assert answer.status_code == 201, answer.text
-    return answer.json(), f"{path}/versions/{answer.json()['id']}/artifact"
-
-
 def test_versions_of_a_branch_are_a_chain(client, project):
     made, owner = project
-    first, _ = _version(client, made, owner)
-    second, _ = _version(client, made, owner, message="second")
+    first, _ = new_version(client, made, owner)
+    second, _ = new_version(client, made, owner, message="second")
     assert (first["parent_id"], second["parent_id"]) == (None, first["id"])
     listed = client.get(f"/api/projects/{made['id']}/versions", headers=owner).json()
     assert [one["id"] for one in listed] == [first["id"], second["id"]]
@@ -79,7 +66,7 @@ def test_versions_of_a_branch_are_a_chain(client, project):
 def test_an_artifact_comes_back_as_it_went(client, project):
     made, owner = project
     content = bytes(range(256)) * 8192
-    _, path = _version(client, made, owner, content)
+    _, path = new_version(client, made, owner, content)
     assert client.get(path, headers=owner).status_code == 409
     assert client.put(path, content=content, headers=owner).status_code == 204
     assert client.get(path, headers=owner).content == content
@@ -90,6 +77,6 @@ def test_an_artifact_comes_back_as_it_went(client, project):
 @pytest.mark.parametrize("content", [b"other", b"ste", b"stem and more"], ids=["other", "shorter", "longer"])
 def test_a_file_that_is_not_the_version_s_is_refused_and_not_stored(client, project, content):
     made, owner = project
-    _, path = _version(client, made, owner)
+    _, path = new_version(client, made, owner)
     assert client.put(path, content=content, headers=owner).status_code == 422
     assert client.get(path, headers=owner).status_code == 409
