@@ -116,4 +116,6 @@ test("HAProxy asks each member as primary and as replica, and every route to a m
   expect(servers).toHaveLength(18);
   expect(servers.filter((line) => line.includes("check-ssl verify required"))).toHaveLength(6);
   expect(servers.filter((line) => / track is_(primary|replica)\/studio-db-\d/.test(line))).toHaveLength(12);
+  // Each member is two servers of a backend: without this HAProxy keeps the second in maintenance for ever.
+  expect(servers.filter((line) => line.includes("resolve-opts allow-dup-ip"))).toHaveLength(18);
 });

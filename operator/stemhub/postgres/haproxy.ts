@@ -22,7 +22,9 @@ export function haproxyConfiguration(stemhub: StemHub, clusterDomain: string): s
   const pods = serviceHost(names.databasePods, stemhub.metadata.namespace ?? "", clusterDomain);
   const members = Array.from({ length: stemhub.spec.database.instances }, (_, i) => `${names.database}-${i}`);
   const address = (member: string) => `${member}.${pods}:${databasePorts.postgres}`;
-  const resolved = "resolvers cluster init-addr none";
+  // Without allow-dup-ip the second server with an address (each member is two, as primary and as replica) stays in
+  // maintenance for ever.
+  const resolved = "resolvers cluster resolve-opts allow-dup-ip init-addr none";
   const check = (member: string) =>
     `check port ${databasePorts.patroni} check-ssl verify required ca-file /etc/stemhub/authority/ca.crt verifyhost ${member}.${pods}`;
   const lines = (each: (member: string) => string) => members.map((member) => `  ${each(member)}`).join("\n");
