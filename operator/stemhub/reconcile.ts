@@ -64,7 +64,10 @@ export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileR
   const { cache, settings } = deps;
   const raw = cache.get(stemhubKind, key.namespace, key.name);
   const watched = settings.watchNamespaces.length === 0 || settings.watchNamespaces.includes(key.namespace);
-  if (!raw || !watched) return {};
+  if (!raw || !watched) {
+    releaseNamespace(key, deps);
+    return {};
+  }
   const stemhub = parseStemHub(raw);
 
   const bound = await bindNamespace(stemhub, deps);
@@ -73,6 +76,11 @@ export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileR
   await keepFinalizer(stemhub, deps);
   await announce(stemhub, raw, deps);
   return await runPhases(stemhub, raw, deps);
+}
+
+/** The watches of a namespace end with its last StemHub. */
+function releaseNamespace({ namespace }: Key, { cache }: Deps): void {
+  if (cache.list(stemhubKind, namespace).length === 0) cache.release(namespace);
 }
 
 /** Watches the StemHub's namespace; where rights are missing, says so with the command that grants them. */

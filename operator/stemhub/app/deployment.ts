@@ -3,14 +3,9 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { apiDefaults, environmentOf, withDefaults } from "../environment.ts";
 import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
+import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { replicasToApply } from "./replicas.ts";
-
-/**
- * Seconds that a pod goes on serving after it was told to end. Endpoints, kube-proxy and the gateway learn of the end one
- * after another; until they have, requests still arrive.
- */
-const drainSeconds = 5;
 
 /** One component's Deployment. `live` is the one there is, for what belongs to others in it. */
 export function componentDeployment(
@@ -33,8 +28,7 @@ export function componentDeployment(
     spec: {
       ...(replicas === undefined ? {} : { replicas }),
       selector: { matchLabels: selector },
-      // A new pod is ready before an old one ends: the number that serves never falls below what is wanted.
-      strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      strategy: rollWithoutLoss,
       progressDeadlineSeconds: 600,
       template: {
         metadata: { labels: childLabels(stemhub.metadata.name, name) },
@@ -48,14 +42,7 @@ export function componentDeployment(
             ...(runAsGroup === undefined ? {} : { gid: runAsGroup }),
             ...(fsGroup === undefined ? {} : { fsGroup }),
           }),
-          topologySpreadConstraints: [
-            {
-              maxSkew: 1,
-              topologyKey: "kubernetes.io/hostname",
-              whenUnsatisfiable: "ScheduleAnyway",
-              labelSelector: { matchLabels: selector },
-            },
-          ],
+          topologySpreadConstraints: spreadOverNodes(selector),
           containers: [
             {
               name,
@@ -70,7 +57,7 @@ export function componentDeployment(
               startupProbe: httpProbe(component.probes.startup),
               readinessProbe: httpProbe(component.probes.readiness),
               livenessProbe: httpProbe(component.probes.liveness),
-              lifecycle: { preStop: { sleep: { seconds: drainSeconds } } },
+              lifecycle: drainFirst,
               securityContext: restrictedContainer(),
               volumeMounts: [
                 { name: "stemhub-tmp", mountPath: "/tmp" },

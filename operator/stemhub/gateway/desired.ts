@@ -3,13 +3,12 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
 import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
+import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { gatewayPorts, nginxConfiguration } from "./nginx.ts";
 
 /** The uid of the gateway's image. */
 const gatewayUid = 65532;
-/** Seconds that an ending pod still takes requests, until all who send them have learned of its end. */
-const drainSeconds = 5;
 
 /** What the gateway's objects are made from. */
 export interface GatewayInput {
@@ -42,7 +41,7 @@ export function desiredGateway({ stemhub, image, clusterDomain }: GatewayInput):
       spec: {
         replicas: stemhub.spec.gateway.replicas,
         selector: { matchLabels: selector },
-        strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        strategy: rollWithoutLoss,
         template: podTemplate(stemhub, image, contentHash(configuration)),
       },
     },
@@ -86,14 +85,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
       enableServiceLinks: false,
       terminationGracePeriodSeconds: 75,
       securityContext: restrictedPod({ uid: gatewayUid }),
-      topologySpreadConstraints: [
-        {
-          maxSkew: 1,
-          topologyKey: "kubernetes.io/hostname",
-          whenUnsatisfiable: "ScheduleAnyway",
-          labelSelector: { matchLabels: selectorLabels(name, "gateway") },
-        },
-      ],
+      topologySpreadConstraints: spreadOverNodes(selectorLabels(name, "gateway")),
       containers: [
         {
           name: "nginx",
@@ -107,7 +99,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
           resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } },
           readinessProbe: { ...health, periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 3 },
           livenessProbe: { ...health, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
-          lifecycle: { preStop: { sleep: { seconds: drainSeconds } } },
+          lifecycle: drainFirst,
           securityContext: restrictedContainer(),
           volumeMounts: [
             { name: "configuration", mountPath: "/etc/stemhub/gateway", readOnly: true },

@@ -3,6 +3,7 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
 import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
+import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { haproxyConfiguration, proxyPorts } from "./haproxy.ts";
 
@@ -32,7 +33,7 @@ export function databaseProxy(stemhub: StemHub, image: string, clusterDomain: st
       spec: {
         replicas: 2,
         selector: { matchLabels: selector },
-        strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        strategy: rollWithoutLoss,
         template: {
           metadata: {
             labels: childLabels(name, "database-proxy"),
@@ -43,14 +44,7 @@ export function databaseProxy(stemhub: StemHub, image: string, clusterDomain: st
             automountServiceAccountToken: false,
             terminationGracePeriodSeconds: 30,
             securityContext: restrictedPod({ uid: proxyUid }),
-            topologySpreadConstraints: [
-              {
-                maxSkew: 1,
-                topologyKey: "kubernetes.io/hostname",
-                whenUnsatisfiable: "ScheduleAnyway",
-                labelSelector: { matchLabels: selector },
-              },
-            ],
+            topologySpreadConstraints: spreadOverNodes(selector),
             containers: [
               {
                 name: "haproxy",
@@ -69,8 +63,8 @@ export function databaseProxy(stemhub: StemHub, image: string, clusterDomain: st
                   timeoutSeconds: 5,
                   failureThreshold: 3,
                 },
-                // New connections go elsewhere first; sessions that stay open are closed at the end of the grace.
-                lifecycle: { preStop: { sleep: { seconds: 5 } } },
+                // Sessions that stay open are closed at the end of the grace.
+                lifecycle: drainFirst,
                 securityContext: restrictedContainer(),
                 volumeMounts: [
                   { name: "configuration", mountPath: "/etc/stemhub/haproxy", readOnly: true },

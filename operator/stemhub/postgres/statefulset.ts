@@ -3,6 +3,7 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
 import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
+import { spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { databasePaths, databasePorts, memberHost, patroniLabels, patroniYaml } from "./patroni.ts";
 
@@ -19,7 +20,7 @@ const defaultResources = {
  * The database's pods and volumes.
  *
  * - Parallel start: Patroni orders the members, and a member that waits for its lower neighbour may wait for ever.
- * - Spread over nodes; a node that takes no pods does not count, so a lost node never leaves a member without a place.
+ * - Each member on a node of its own, where there are as many.
  * - Volumes outlive the StatefulSet (Kubernetes' default); removing them is deletion.ts's work, when the spec asks.
  */
 export function databaseStatefulSet(stemhub: StemHub, image: string, clusterDomain: string): KubeObject {
@@ -46,15 +47,7 @@ export function databaseStatefulSet(stemhub: StemHub, image: string, clusterDoma
           automountServiceAccountToken: true,
           terminationGracePeriodSeconds: 60,
           securityContext: restrictedPod({ uid: postgresUid }),
-          topologySpreadConstraints: [
-            {
-              maxSkew: 1,
-              topologyKey: "kubernetes.io/hostname",
-              whenUnsatisfiable: "DoNotSchedule",
-              nodeTaintsPolicy: "Honor",
-              labelSelector: { matchLabels: selector },
-            },
-          ],
+          topologySpreadConstraints: spreadOverNodes(selector, "DoNotSchedule"),
           containers: [
             {
               name: "postgres",

@@ -1,0 +1,28 @@
+/**
+ * Pods of one part on as many nodes as there are. `ScheduleAnyway` where a pod on a crowded node is better than none;
+ * `DoNotSchedule` where two on one node would be lost together. A node that takes no pods does not count then, so a lost
+ * node never leaves a pod without a place.
+ */
+export function spreadOverNodes(
+  matchLabels: Readonly<Record<string, string>>,
+  whenUnsatisfiable: "ScheduleAnyway" | "DoNotSchedule" = "ScheduleAnyway",
+) {
+  return [
+    {
+      maxSkew: 1,
+      topologyKey: "kubernetes.io/hostname",
+      whenUnsatisfiable,
+      ...(whenUnsatisfiable === "DoNotSchedule" ? { nodeTaintsPolicy: "Honor" } : {}),
+      labelSelector: { matchLabels },
+    },
+  ];
+}
+
+/** A new pod is ready before an old one ends: the number that serves never falls below what is wanted. */
+export const rollWithoutLoss = { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } } as const;
+
+/**
+ * Seconds that an ending pod still takes requests. Endpoints, kube-proxy and those who send learn of its end one after
+ * another; until they have, requests still arrive.
+ */
+export const drainFirst = { preStop: { sleep: { seconds: 5 } } } as const;
