@@ -32,7 +32,7 @@ test("given deletionPolicy Retain (the default), when the StemHub is deleted, th
     );
   }
   expect(await kubectl.list("persistentvolumeclaims")).toHaveLength(1);
-  expect((await kubectl.secret("kept-db-app"))["password"]).toBe(password);
+  expect((await kubectl.secret("kept-db-app")).password).toBe(password);
 }, 240_000);
 
 test("when a StemHub is made again under the same name, then it finds its data, passwords and authority", async () => {

@@ -3,6 +3,7 @@ import type { Echo } from "../support/echo.ts";
 import { echoComponent } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
 import { untilStemHub } from "../support/ready.ts";
+import { selfSigned } from "../support/self-signed.ts";
 import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
 const kubectl = inNamespace("e2e-gateway");
@@ -131,24 +132,3 @@ describe("TLS", () => {
     client.close();
   }, 90_000);
 });
-
-/** A certificate that vouches for itself, for one host. */
-async function selfSigned(host: string): Promise<{ cert: string; key: string }> {
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: `CN=${host}`,
-    keys,
-    signingAlgorithm: algorithm,
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 86_400_000),
-    extensions: [
-      new x509.SubjectAlternativeNameExtension([{ type: "dns", value: host }]),
-      new x509.BasicConstraintsExtension(true),
-    ],
-  });
-  const key = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
-  return { cert: certificate.toString("pem"), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
-}

@@ -4,7 +4,7 @@
  */
 export function echoComponent(greeting: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return {
-    command: ["python3", "-u", "-c", echoProgram],
+    command: echoCommand,
     env: [{ name: "GREETING", value: greeting }],
     resources: { requests: { cpu: "20m", memory: "32Mi" }, limits: { memory: "128Mi" } },
     replicas: { min: 1 },
@@ -23,7 +23,11 @@ export interface Echo {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const echoProgram = `
+/** Its command; a port may follow as an argument, else it is 8080. */
+export const echoCommand: readonly string[] = ["python3", "-u", "-c", echoProgram()];
+
+function echoProgram(): string {
+  return `
 import http.server, json, os, signal, sys
 class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -31,7 +35,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         size = int(self.headers.get("content-length") or 0)
         left = size
         while left > 0: left -= len(self.rfile.read(min(left, 65536)) or b" " * left)
-        text = json.dumps({"greeting": os.environ["GREETING"], "method": self.command, "path": self.path,
+        text = json.dumps({"greeting": os.environ.get("GREETING", ""), "method": self.command, "path": self.path,
             "headers": {name.lower(): value for name, value in self.headers.items()}, "bodyBytes": size,
             "environment": {name: value for name, value in os.environ.items() if name.startswith("DATABASE")}}).encode()
         self.send_response(200)
@@ -42,5 +46,6 @@ class Echo(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer
     def log_message(self, *_): pass
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-http.server.ThreadingHTTPServer(("", 8080), Echo).serve_forever()
+http.server.ThreadingHTTPServer(("", int(sys.argv[1]) if len(sys.argv) > 1 else 8080), Echo).serve_forever()
 `;
+}
