@@ -48,7 +48,8 @@ export async function runStages(stages: readonly Stage[], output: StageOutput): 
 export function summary(results: readonly StageResult[]): string {
   const width = Math.max(...results.map(({ name }) => name.length));
   const lines = results.map(({ name, count, seconds, trouble }) => {
-    const said = trouble === undefined ? "" : `  (could not run: ${trouble.split("\n")[0]})`;
+    // Whole: the first line of a command's error rarely tells why, and what was said above may be far away.
+    const said = trouble === undefined ? "" : `  (could not run: ${trouble.split("\n").join("\n    ")})`;
     return `${name.padEnd(width)}  ${closingLine(count)}  ${Math.round(seconds)} s${said}`;
   });
   return ["", ...lines, closingLine(total(results.map(({ count }) => count)))].join("\n");

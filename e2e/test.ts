@@ -44,7 +44,7 @@ async function main(): Promise<void> {
     },
     { name: "chart tests", needs: ["programs"], run: () => vitest("helm", reports) },
     { name: "API server tests", needs: ["programs"], run: () => vitest("apiserver", reports) },
-    { name: "example app", run: () => testExampleApp() },
+    { name: "example app", needs: ["programs"], run: () => testExampleApp() },
     {
       name: "cluster",
       needs: ["programs"],

@@ -1,12 +1,18 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffMs } from "../../../operator/runtime/backoff.ts";
 import type { Progress } from "../../progress.ts";
-import { run } from "../../support/command.ts";
+import { CommandError, run } from "../../support/command.ts";
 import { ClusterError } from "../cluster.ts";
 import type { ProgramModule } from "./program-table.ts";
 
 /** Kubernetes alone took 7 minutes on two busy cores. */
 const buildDeadlineMs = 60 * 60_000;
 const fetchDeadlineMs = 30 * 60_000;
+
+/** Unlike apt, npm and pip, go gives up at a proxy's first error. What has been downloaded stays. */
+const fetchAttempts = 6;
+const fetchBackoff = { minMs: 3_000, maxMs: 60_000 };
 
 /** Where the Go archive is unpacked by those who follow its instructions, and no PATH names it. */
 const usualGo = "/usr/local/go/bin";
@@ -16,19 +22,29 @@ const goEnv = (): NodeJS.ProcessEnv => ({
   PATH: `${process.env.PATH ?? ""}:${usualGo}`,
   CGO_ENABLED: "0",
   GOFLAGS: "-buildvcs=false",
+  // The compiler itself is a Go program: memory for less collecting.
+  GOGC: "400",
 });
 
 /**
  * Downloads the modules that these packages are made of: only those, where `go mod download` takes all that go.mod names.
- * Errors: ClusterError when Go 1.26 or later is missing.
+ * A failed download is tried again, a bounded number of times.
+ *
+ * Errors: ClusterError when Go 1.26.8 or later is missing; CommandError with go's words of the last attempt.
  */
-export async function fetchSources(source: string, module: ProgramModule): Promise<void> {
+export async function fetchSources(source: string, module: ProgramModule, progress: Progress): Promise<void> {
   await requireGo(source);
-  await run("go", ["list", "-mod=readonly", "-deps", "-f", "{{.Name}}", ...Object.keys(module.binaries)], {
-    cwd: source,
-    env: goEnv(),
-    deadlineMs: fetchDeadlineMs,
-  });
+  const args = ["list", "-mod=readonly", "-deps", "-f", "{{.Name}}", ...Object.keys(module.binaries)];
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await run("go", args, { cwd: source, env: goEnv(), deadlineMs: fetchDeadlineMs });
+      return;
+    } catch (error) {
+      if (!(error instanceof CommandError) || attempt === fetchAttempts) throw error;
+      progress.note(`download of ${module.folder} failed (attempt ${attempt} of ${fetchAttempts}): ${error.message}`);
+      await sleep(backoffMs(attempt, fetchBackoff));
+    }
+  }
 }
 
 /** Compiles some of a module's binaries into a directory, from exactly what go.sum names. */
@@ -63,7 +79,7 @@ async function requireGo(source: string): Promise<void> {
     await run("go", ["env", "GOVERSION"], { cwd: source, env: goEnv(), deadlineMs: 10 * 60_000 });
   } catch (error) {
     throw new ClusterError(
-      "the local cluster's programs are built with Go 1.26 or later: install it from https://go.dev/dl/ " +
+      "the local cluster's programs are built with Go 1.26.8 or later: install it from https://go.dev/dl/ " +
         `(${error instanceof Error ? error.message : String(error)})`,
     );
   }
