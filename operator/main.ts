@@ -56,11 +56,18 @@ async function main(): Promise<void> {
         clock,
         log,
         signal: leadership.signal,
+        metrics,
         clusterWide: [{ kind: stemhubKind }],
         perNamespace: ownedKinds.map(({ kind }) => ({ kind, labelSelector })),
         fieldManager,
       });
-      const recorder = createRecorder({ api: leadership.api, clock, log, reportingController: "stemhub.dev/operator" });
+      const recorder = createRecorder({
+        api: leadership.api,
+        clock,
+        log,
+        metrics,
+        reportingController: "stemhub.dev/operator",
+      });
       cache.start();
       await cache.ready();
       await runController({
