@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chooseCluster } from "./cluster/choose.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import { exists } from "./cluster/files.ts";
 import { clusterPrograms } from "./cluster/local/program-table.ts";
 import { ensurePrograms } from "./cluster/local/programs.ts";
 import { type Count, countVitest, total } from "./counting.ts";
@@ -110,16 +111,6 @@ async function takeDown(cluster: Cluster): Promise<void> {
     return;
   }
   await cluster.down(consoleProgress());
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
 }
 
 await main();

@@ -6,8 +6,9 @@ import { run } from "../support/command.ts";
 import { cacheDirectory } from "./cache.ts";
 import { hasDocker } from "./choose.ts";
 import { ClusterError, type Image } from "./cluster.ts";
+import { exists } from "./files.ts";
 import { inputsHash } from "./image-hash.ts";
-import { Buildah, isFile } from "./local/buildah.ts";
+import { Buildah } from "./local/buildah.ts";
 import { withLock } from "./local/lock.ts";
 import { ensurePackages } from "./local/packages.ts";
 
@@ -69,7 +70,7 @@ export async function buildImages(
     if (!(name in table)) throw new ClusterError(`no such image: ${name}; there are ${imageNames.join(", ")}`);
   }
   const images = await Promise.all(names.map(imageOf));
-  const missing = await Promise.all(images.map(async ({ archive }) => !(await isFile(archive))));
+  const missing = await Promise.all(images.map(async ({ archive }) => !(await exists(archive))));
   if (!missing.includes(true)) return images;
   const chosen = builder ?? ((await hasDocker()) ? "docker" : "buildah");
   if (chosen === "buildah") await ensurePackages(progress);
@@ -95,7 +96,7 @@ async function imageOf(name: ImageName): Promise<NamedImage> {
 async function ensureImage(name: ImageName, builder: Builder, progress: Progress): Promise<NamedImage> {
   for (let attempt = 0; attempt < buildAttempts; attempt++) {
     const image = await imageOf(name);
-    if (await isFile(image.archive)) return image;
+    if (await exists(image.archive)) return image;
     await progress.step(`Image ${name}`, (inner) => build(image, builder, inner));
     if ((await imageRef(name)) === image.ref) {
       await removeOldArchives(image);

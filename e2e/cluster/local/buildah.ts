@@ -1,8 +1,8 @@
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Progress } from "../../progress.ts";
 import { run } from "../../support/command.ts";
-import { readIfPresent } from "../files.ts";
+import { exists, readIfPresent } from "../files.ts";
 
 /** The name under which Dockerfiles know the base image, and its published name. */
 export const baseImage = "docker.io/library/debian:trixie-slim";
@@ -40,7 +40,7 @@ export class Buildah {
    */
   async base(progress: Progress): Promise<string> {
     const archive = join(this.#images, "debian-trixie-slim.tar");
-    if (await isFile(archive)) return archive;
+    if (await exists(archive)) return archive;
     await progress.step("Base image debian:trixie-slim", async (inner) => {
       const rootfs = join(this.#images, "trixie.rootfs.tar");
       await mkdir(this.#images, { recursive: true });
@@ -62,7 +62,7 @@ export class Buildah {
   /** An image of one file, which is its entry point; returns its archive. */
   async singleFile(ref: string, file: string, archiveName: string, progress: Progress): Promise<string> {
     const archive = join(this.#images, archiveName);
-    if (await isFile(archive)) return archive;
+    if (await exists(archive)) return archive;
     await mkdir(this.#images, { recursive: true });
     const path = `/${file.split("/").at(-1)}`;
     const config = ["--user", "65535:65535", "--entrypoint", JSON.stringify([path])];
@@ -95,14 +95,4 @@ const imagePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 async function runWithNotes(program: string, args: readonly string[], progress: Progress): Promise<string> {
   const onOutput = (text: string) => progress.note(text.trim());
   return (await run(program, args, { deadlineMs: buildDeadlineMs, onOutput })).stdout;
-}
-
-/** Whether there is a file of that name. */
-export async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(ifAbsent)) !== undefined;
-}
-
-function ifAbsent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === "ENOENT") return undefined;
-  throw error;
 }

@@ -11,10 +11,12 @@ import { Buildah, baseImage } from "./buildah.ts";
 import { makeCertificates } from "./certs.ts";
 import { endCgroup, inCgroup, makeCgroup } from "./cgroups.ts";
 import { apiServices, controllerServices, dnsService, metricsService, volumeService } from "./control-plane.ts";
-import { importImages } from "./load.ts";
+import { ImageStore } from "./image-store.ts";
+import { importImages, nodeImages } from "./load.ts";
 import { withLock } from "./lock.ts";
+import { unmountBelow } from "./mounts.ts";
 import { makeBridge, removeBridge, setCable } from "./network.ts";
-import { startNode, stopNode, unmountBelow } from "./node.ts";
+import { startNode, stopNode } from "./node.ts";
 import { ensurePackages } from "./packages.ts";
 import { type Service, Services, waitFor } from "./process.ts";
 import { clusterPrograms } from "./program-table.ts";
@@ -88,7 +90,8 @@ export class LocalCluster implements Cluster {
     const state = this.#state;
     const layout = await state.takeSlot(this.#cache, progress);
     const services = this.#services(bin);
-    const context = { state, layout, services, bin, pauseImage: images[0].ref };
+    const store = new ImageStore(this.#cache, bin);
+    const context = { state, layout, services, bin, pauseImage: images[0].ref, store, progress };
     const onHost = async (service: Service) =>
       services.ensure({ ...service, command: await inCgroup(layout.hostCgroup, service.command) });
     const kubectl = new Kubectl({ program: join(bin, "kubectl"), kubeconfig: this.kubeconfig });
@@ -99,8 +102,11 @@ export class LocalCluster implements Cluster {
     await makeCgroup(layout.hostCgroup);
     progress.note("API server and nodes");
     for (const service of await apiServices(state, layout)) await onHost(service);
-    const nodes = Promise.all(layout.nodes.map((node) => startNode(context, node))).then(() =>
-      importImages(context, images),
+    const nodes = Promise.all(
+      layout.nodes.map(async (node) => {
+        await startNode(context, node);
+        await importImages(nodeImages(state, node), bin, images);
+      }),
     );
     const api = waitFor("the API server is ready", apiDeadlineMs, async () => {
       await services.assertAlive();
@@ -164,10 +170,11 @@ export class LocalCluster implements Cluster {
 
   async loadImages(images: readonly Image[], progress: Progress): Promise<void> {
     const layout = await this.#layoutOfUp();
-    const bin = await ensurePrograms(["ctr"], progress);
-    await progress.step(`Images onto ${layout.nodes.length} nodes`, () =>
-      importImages({ state: this.#state, layout, bin }, images),
-    );
+    const bin = await ensurePrograms(["ctr", "containerd"], progress);
+    await progress.step(`Images onto ${layout.nodes.length} nodes`, async (inner) => {
+      const nodes = layout.nodes.map((node) => importImages(nodeImages(this.#state, node), bin, images));
+      await Promise.all([...nodes, new ImageStore(this.#cache, bin).add(images, inner)]);
+    });
   }
 
   async loseNode(node: string): Promise<void> {

@@ -1,8 +1,12 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { run, runToEnd } from "../../support/command.ts";
+import type { Progress } from "../../progress.ts";
+import { runToEnd } from "../../support/command.ts";
 import { readIfPresent, replaceFile } from "../files.ts";
 import { endCgroup, inCgroup, makeCgroup } from "./cgroups.ts";
+import type { ImageStore } from "./image-store.ts";
+import { nodeImages } from "./load.ts";
+import { unmountBelow } from "./mounts.ts";
 import { connectNode, disconnectNode } from "./network.ts";
 import { cniConfig, containerdConfig, kubeletConfig, proxyConfig } from "./node-config.ts";
 import { type Services, waitFor } from "./process.ts";
@@ -10,7 +14,7 @@ import type { Layout, NodeLayout } from "./slots.ts";
 import type { ClusterState } from "./state.ts";
 
 const containerdDeadlineMs = 60_000;
-const folders = ["containerd", "run", "kubelet", "certs", "pod-logs", "cni/net.d", "volumes"];
+const folders = ["run", "kubelet", "certs", "pod-logs", "cni/net.d", "volumes"];
 
 /** What a node's programs are started with. */
 export interface NodeContext {
@@ -20,6 +24,9 @@ export interface NodeContext {
   /** Directory of the programs. */
   readonly bin: string;
   readonly pauseImage: string;
+  /** What a new node begins with. */
+  readonly store: ImageStore;
+  readonly progress: Progress;
 }
 
 /**
@@ -32,6 +39,7 @@ export async function startNode(context: NodeContext, node: NodeLayout): Promise
   await makeCgroup(node.cgroup);
   const path = (name: string) => state.node(node.name, name);
   for (const folder of folders) await mkdir(path(folder), { recursive: true });
+  await context.store.seed(path("containerd"), nodeImages(state, node).history, context.progress);
   const config = {
     containerd: containerdConfig(state, node, context.pauseImage),
     kubelet: kubeletConfig(state, layout, node),
@@ -85,21 +93,4 @@ export async function stopNode(context: Pick<NodeContext, "state" | "services">,
   for (const name of ["run", "cni/ipam", "containerd.sock", "containerd.sock.ttrpc"]) {
     await rm(context.state.node(node.name, name), { recursive: true, force: true });
   }
-}
-
-/** Unmounts what kubelet and the containers had mounted, deepest first. */
-export async function unmountBelow(directory: string): Promise<void> {
-  for (const mount of (await mountsBelow(directory)).reverse()) await runToEnd("umount", ["--lazy", mount]);
-  const left = await mountsBelow(directory);
-  if (left.length > 0) await run("umount", ["--lazy", ...left]);
-}
-
-async function mountsBelow(directory: string): Promise<string[]> {
-  const table = await readFile("/proc/self/mountinfo", "utf8");
-  return table
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "")
-    .map((path) => path.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))))
-    .filter((path) => path.startsWith(`${directory}/`))
-    .sort();
 }
