@@ -24,6 +24,13 @@ test("three instances are in sync, on three nodes", async () => {
   expect(new Set(nodes).size).toBe(3);
 });
 
+test("from its very first start the primary acknowledged nothing that no standby held", async () => {
+  const [primary] = await kubectl.list("pods", "stemhub.dev/stemhub=three,stemhub.dev/role=primary");
+  const log = await kubectl.logs(primary?.metadata.name ?? "");
+  const changes = log.split("\n").filter((line) => line.includes("synchronous_standby_names"));
+  expect(changes[0]).toContain(`parameter "synchronous_standby_names" changed to "ANY 1 (*)"`);
+});
+
 test("data pages carry checksums", async () => {
   expect(await database.sql("SHOW data_checksums")).toBe("on");
 });

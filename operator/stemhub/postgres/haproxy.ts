@@ -15,6 +15,9 @@ const replicaLagBoundBytes = 16 * 1024 * 1024;
  *   Sessions on a server that lost its role are closed, so pools come back to the primary by themselves.
  * - `replicas_first` (Service NAME-db-ro): replicas within the lag bound; with none, the primary.
  *
+ * OPTIONS is answered like GET and without a body: HAProxy closes at the status line, and Patroni would log a stack for
+ * each body that it cannot send.
+ *
  * A second check is not a second truth: the `track` servers below only follow these two.
  */
 export function haproxyConfiguration(stemhub: StemHub, clusterDomain: string): string {
@@ -74,12 +77,12 @@ frontend replicas_first
 
 backend is_primary
   option httpchk
-  http-check send meth GET uri /primary
+  http-check send meth OPTIONS uri /primary
 ${lines((m) => `server ${m} ${address(m)} ${resolved} ${check(m)}`)}
 
 backend is_replica
   option httpchk
-  http-check send meth GET uri /replica?lag=${replicaLagBoundBytes}
+  http-check send meth OPTIONS uri /replica?lag=${replicaLagBoundBytes}
 ${lines((m) => `server ${m} ${address(m)} ${resolved} ${check(m)}`)}
 
 backend primary_first

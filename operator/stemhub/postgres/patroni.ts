@@ -134,7 +134,7 @@ export function patroniYaml(stemhub: StemHub, _clusterDomain: string): string {
         "hostssl all all all scram-sha-256",
       ],
     },
-    log: { type: "json", level: "INFO" },
+    log: { level: "INFO" },
   });
 }
 
