@@ -88,7 +88,8 @@ async function settleAndMeasure(system: Kubectl): Promise<IdleFigures> {
 async function timeStemHub(kubectl: Kubectl, environment: Environment): Promise<[string, number][]> {
   const name = "studio";
   const firsts = new Firsts();
-  const conditions = `jsonpath={range .status.conditions[?(@.status=="True")]}{.type} {end}{"\\n"}`;
+  // Not with {range}: kubectl's watch prints nothing more after the first object that has no status.
+  const conditions = `jsonpath={.status.conditions[?(@.status=="True")].type}{"\\n"}`;
   const watches = [
     watchLines(kubectl, ["secrets", "-o", "name"], (line, atMs) => {
       if (line === `secret/${name}-db-app`) firsts.saw("passwords generated", atMs);

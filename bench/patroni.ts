@@ -105,7 +105,7 @@ const configuration = stringify({
   bootstrap: {
     dcs: {
       ttl: 20,
-      loop_wait: 5,
+      loop_wait: 3,
       retry_timeout: 5,
       synchronous_mode: "quorum",
       postgresql: {

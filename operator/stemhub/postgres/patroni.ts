@@ -27,14 +27,15 @@ export const databasePorts = { postgres: 5432, patroni: 8008 } as const;
 /**
  * How Patroni holds the cluster together: the part of its configuration that lives in its store and that all members
  * share. Units are seconds. ttl >= loop_wait + 2 * retry_timeout is Patroni's own law: a primary that cannot reach the
- * store must have stopped before its lock can pass to another.
+ * store must have stopped before its lock can pass to another. loop_wait is 3: a new cluster's quorum, and a lost
+ * member's return to it, take two rounds.
  * Source: https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
  */
 export function dynamicConfiguration(database: StemHub["spec"]["database"]) {
   const replicated = database.instances > 1;
   return {
     ttl: 20,
-    loop_wait: 5,
+    loop_wait: 3,
     retry_timeout: 5,
     maximum_lag_on_failover: 1_048_576,
     primary_start_timeout: 30,
