@@ -37,13 +37,13 @@ const chart = fileURLToPath(new URL("../charts/stemhub-operator", import.meta.ur
 export async function prepare(progress: Progress, env: NodeJS.ProcessEnv = process.env): Promise<Environment> {
   const { cluster, reason } = await chooseCluster(env);
   progress.say(`Cluster ${cluster.name}: provider ${cluster.provider}, since ${reason}`);
+  // Images are mostly downloads: on a fresh machine they are done before the compiler is.
+  const building = progress.step("Images", (inner) => buildImages(imageNames, inner));
+  building.catch(() => undefined); // It is awaited below, should the cluster not fail first.
   await cluster.up(progress);
   const bin = await ensurePrograms(["kubectl", "helm"], progress);
-  const built = await progress.step("Images", async (inner) => {
-    const images = await buildImages(imageNames, inner);
-    await cluster.loadImages(images, inner);
-    return images;
-  });
+  const built = await building;
+  await cluster.loadImages(built, progress);
   const images = Object.fromEntries(imageNames.map((name, index) => [name, built[index]?.ref])) as Images;
   const kubectl = new Kubectl({ program: join(bin, "kubectl"), kubeconfig: cluster.kubeconfig });
   await progress.step("Operator, by its Helm chart", () => installOperator(kubectl, join(bin, "helm"), images));

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { chooseCluster } from "./cluster/choose.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { exists } from "./cluster/files.ts";
+import { buildImages, imageNames } from "./cluster/images.ts";
 import { clusterPrograms } from "./cluster/local/program-table.ts";
 import { ensurePrograms } from "./cluster/local/programs.ts";
 import { type Count, countVitest, total } from "./counting.ts";
@@ -24,31 +25,33 @@ async function main(): Promise<void> {
   const { cluster } = await chooseCluster(process.env);
   const wasUp = await exists(cluster.kubeconfig);
   // What takes longest on a fresh machine begins first, while suites that need none of it run. The stage that waits for
-  // it tells how it ended.
-  const programs =
-    cluster.provider === "local" ? ensurePrograms([...clusterPrograms, "helm"], silentProgress) : undefined;
-  programs?.catch(() => undefined);
+  // it tells how it ended. Images are mostly downloads, and fit beside the compiler.
+  const prepared =
+    cluster.provider === "local"
+      ? Promise.all([
+          ensurePrograms([...clusterPrograms, "helm"], silentProgress),
+          buildImages(imageNames, silentProgress),
+        ])
+      : undefined;
+  prepared?.catch(() => undefined);
   const reports = await mkdtemp(join(tmpdir(), "stemhub-tests-"));
 
   const stages: Stage[] = [
     { name: "lint", run: () => check("npm", ["run", "-s", "lint"]) },
     { name: "unit tests", run: () => vitest("unit", reports) },
     {
-      name: "programs",
+      name: "programs and images",
       run: async () => {
-        await progress.step(
-          "Programs of the cluster (built in the background until now)",
-          () => programs ?? Promise.resolve(""),
-        );
+        await progress.step("Programs of the cluster, and images (in the background until now)", async () => prepared);
         return none;
       },
     },
-    { name: "chart tests", needs: ["programs"], run: () => vitest("helm", reports) },
-    { name: "API server tests", needs: ["programs"], run: () => vitest("apiserver", reports) },
-    { name: "example app", needs: ["programs"], run: () => testExampleApp() },
+    { name: "chart tests", needs: ["programs and images"], run: () => vitest("helm", reports) },
+    { name: "API server tests", needs: ["programs and images"], run: () => vitest("apiserver", reports) },
+    { name: "example app", needs: ["programs and images"], run: () => testExampleApp() },
     {
       name: "cluster",
-      needs: ["programs"],
+      needs: ["programs and images"],
       run: async () => {
         await prepare(progress);
         return none;

@@ -1,7 +1,6 @@
 import { hostname } from "node:os";
 import { pino } from "pino";
 import { stemhubKind } from "./api/kinds.ts";
-import { createCache } from "./runtime/cache.ts";
 import { systemClock } from "./runtime/clock.ts";
 import { connect } from "./runtime/connect.ts";
 import { runController } from "./runtime/controller.ts";
@@ -9,6 +8,7 @@ import { createRecorder } from "./runtime/events.ts";
 import { startHealthServer } from "./runtime/health.ts";
 import { runLeaderElected } from "./runtime/lease.ts";
 import { createMetrics } from "./runtime/metrics.ts";
+import { createCache } from "./runtime/watch-cache.ts";
 import { readSettings } from "./settings.ts";
 import { ownedKinds } from "./stemhub/kinds.ts";
 import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";

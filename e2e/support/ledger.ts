@@ -5,11 +5,18 @@ export interface Acknowledged {
   readonly atMs: number;
 }
 
+/** What a program that asks the database over and over was answered. */
+export interface Ledger {
+  readonly acknowledged: Acknowledged[];
+  /** Why each of its other attempts had no answer. */
+  readonly unanswered: string[];
+}
+
 /**
- * Reads what the writer printed: one line `ack ID MS` for each acknowledged row, and `lost REASON` for each attempt that
+ * Reads what such a program printed: one line `ack ID MS` for each acknowledged row, and `lost REASON` for each attempt that
  * ended without an answer. Whether such a row is there is unknown; only acknowledged ones must never be missing.
  */
-export function parseLedger(log: string): { readonly acknowledged: Acknowledged[]; readonly unanswered: string[] } {
+export function parseLedger(log: string): Ledger {
   const acknowledged: Acknowledged[] = [];
   const unanswered: string[] = [];
   for (const line of log.split("\n")) {

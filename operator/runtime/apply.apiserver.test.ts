@@ -4,7 +4,6 @@ import { childManifests, podTemplate } from "../testing/children.ts";
 import { FaultyProxy } from "../testing/proxy.ts";
 import type { KubeApi } from "./api.ts";
 import { type ApplyDeps, applyIfChanged, applyStatusIfChanged } from "./apply.ts";
-import { createCache } from "./cache.ts";
 import { systemClock } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { findDrift } from "./drift.ts";
@@ -12,6 +11,7 @@ import { ConflictError } from "./errors.ts";
 import { kinds } from "./kinds.ts";
 import { silentLog } from "./log.ts";
 import type { KubeObject, ResourceKind } from "./objects.ts";
+import { createCache } from "./watch-cache.ts";
 
 const things: ResourceKind = { apiVersion: "x.dev/v1", kind: "Thing", plural: "things" };
 const ns = "default";

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startApiServer, type TestApiServer } from "../testing/apiserver.ts";
 import { type Fault, FaultyProxy } from "../testing/proxy.ts";
 import type { KubeApi } from "./api.ts";
-import { type Cache, createCache } from "./cache.ts";
+import type { Cache } from "./cache.ts";
 import { systemClock } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { runController } from "./controller.ts";
@@ -11,6 +11,7 @@ import { kinds } from "./kinds.ts";
 import { silentLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { formatKey, type KubeObject, keyOf } from "./objects.ts";
+import { createCache } from "./watch-cache.ts";
 
 let server: TestApiServer;
 let admin: KubeApi;

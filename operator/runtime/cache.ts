@@ -5,7 +5,6 @@ import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { KindRef, KubeObject, ResourceKind } from "./objects.ts";
 import type { WatchTiming } from "./watch.ts";
-import { WatchCache } from "./watch-cache.ts";
 
 /** What to watch of a kind. */
 export interface WatchSpec {
@@ -81,9 +80,4 @@ export interface Cache extends CacheReader {
   onEvent(listener: (event: CacheEvent) => void): () => void;
   /** Called when a namespace becomes ready or forbidden. */
   onNamespace(listener: (ns: string) => void): () => void;
-}
-
-/** A cache that watches nothing yet. Throws when a kind is to be watched twice. */
-export function createCache(options: CacheOptions): Cache {
-  return new WatchCache(options);
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock } from "../testing/clock.ts";
 import { MemoryApiServer } from "../testing/memory-api.ts";
-import { createCache } from "./cache.ts";
 import { type ReconcileDeps, type ReconcileResult, runController } from "./controller.ts";
 import { apiError, ForbiddenError, TerminalError, TransientError } from "./errors.ts";
 import { kinds } from "./kinds.ts";
 import { silentLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import type { Key, KubeObject } from "./objects.ts";
+import { createCache } from "./watch-cache.ts";
 
 const thing = { apiVersion: "x.dev/v1", kind: "Thing", plural: "things" };
 const primary = (name: string, more: object = {}): KubeObject => ({

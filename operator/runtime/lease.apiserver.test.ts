@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startApiServer, type TestApiServer } from "../testing/apiserver.ts";
 import { FaultyProxy, type SeenRequest } from "../testing/proxy.ts";
-import { createCache } from "./cache.ts";
 import { systemClock } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { runController } from "./controller.ts";
@@ -9,6 +8,7 @@ import { kinds } from "./kinds.ts";
 import { type Leadership, runLeaderElected } from "./lease.ts";
 import { silentLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { createCache } from "./watch-cache.ts";
 
 let server: TestApiServer;
 const cleanUp: (() => unknown)[] = [];

@@ -22,8 +22,13 @@ interface Group {
 
 const clusterWide = "";
 
+/** A cache that watches nothing yet. Throws when a kind is to be watched twice. */
+export function createCache(options: CacheOptions): Cache {
+  return new WatchCache(options);
+}
+
 /** Cache, by one list and watch for each kind and namespace. What is promised stands at the interface. */
-export class WatchCache implements Cache {
+class WatchCache implements Cache {
   readonly #options: CacheOptions;
   readonly #groups = new Map<string, Group>();
   readonly #eventListeners = new Set<(event: CacheEvent) => void>();

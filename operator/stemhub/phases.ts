@@ -6,11 +6,11 @@ import { stemhubLabel } from "./metadata.ts";
 import { childNames, patroniStoreNames } from "./names.ts";
 import { podsOf } from "./observe.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
-import type { Deps, Scope } from "./reconcile.ts";
 import { migrationJob } from "./release/job.ts";
 import { ledger, readLedger } from "./release/ledger.ts";
 import { lastLine, logTail, logTailLines } from "./release/log-tail.ts";
 import { decideRollout, jobsToPrune, mayRollOut } from "./release/rollout.ts";
+import type { Deps, Scope } from "./scope.ts";
 import { authorityConfigMap, missingSecrets } from "./secrets.ts";
 
 /** One step of a pass. Its errors do not silence the phases after it, unless they need what it makes. */

@@ -1,53 +1,16 @@
 import { stemhubKind } from "../api/kinds.ts";
 import { parseStemHub, type StemHub } from "../api/stemhub.ts";
-import { type ApplyDeps, applyIfChanged, applyStatusIfChanged } from "../runtime/apply.ts";
-import type { ReconcileDeps, ReconcileResult } from "../runtime/controller.ts";
+import { applyStatusIfChanged } from "../runtime/apply.ts";
+import type { ReconcileResult } from "../runtime/controller.ts";
 import { ConflictError, ForbiddenError, LeaseLostError } from "../runtime/errors.ts";
-import type { Recorder } from "../runtime/events.ts";
 import { formatKey, type Key, type KubeObject } from "../runtime/objects.ts";
-import type { Settings } from "../settings.ts";
 import { decideDeletion, deleteDataFinalizer, finalizerChange } from "./deletion.ts";
-import { appliedAnnotation, fieldManager } from "./metadata.ts";
-import { observe, type World } from "./observe.ts";
+import { observe } from "./observe.ts";
 import { phases } from "./phases.ts";
 import type { Failure } from "./readiness.ts";
-import type { Rollout } from "./release/rollout.ts";
+import { applyDeps, createScope, type Deps, type Scope } from "./scope.ts";
 import { StalledError } from "./stalled.ts";
 import { announcedStatus, computeStatus, statusEvents } from "./status.ts";
-
-/** What a pass may use: the runtime's parts, and what was set from outside. */
-export interface Deps extends ReconcileDeps {
-  readonly settings: Settings;
-  readonly recorder: Recorder;
-}
-
-/**
- * One pass over one StemHub: what a phase reads, and where it leaves what later phases and the status need.
- * A pass is thrown away at its end; the next one derives everything again.
- */
-export interface Scope {
-  readonly stemhub: StemHub;
-  /** Taken when the pass began; a phase that needs what an earlier one made waits for the next pass. */
-  readonly world: World;
-  /** Objects that the spec asks for, from every phase that ran: what else we own is pruned. */
-  readonly desired: KubeObject[];
-  /** The soonest moment at which some phase wants to come again, in ms from now. */
-  requeueAfterMs: number | undefined;
-  /** Some phase has failed, so `desired` is not everything. */
-  failed: boolean;
-  /** What the release phase found, for the phases after it and for the status. */
-  readonly release: ReleaseFindings;
-  /** Applies an object unless the live one is already so. */
-  readonly apply: (object: KubeObject) => Promise<void>;
-}
-
-/** What a pass learned of the release. Absent where it did not get as far. */
-export interface ReleaseFindings {
-  rollout?: Rollout;
-  /** The end of a failed migration's log, and its last line. */
-  logTail?: string | undefined;
-  lastLogLine?: string | undefined;
-}
 
 /** How soon a deletion looks again whether pods have ended, should an event be lost. */
 const deletionPollMs = 5_000;
@@ -145,23 +108,6 @@ async function writeStatus(scope: Scope, raw: KubeObject, failure: Failure | und
   await applyStatusIfChanged(applyDeps(deps), live, status);
 }
 
-function createScope(stemhub: StemHub, deps: Deps): Scope {
-  const desired: KubeObject[] = [];
-  return {
-    stemhub,
-    world: observe(deps.cache, stemhub),
-    desired,
-    requeueAfterMs: undefined,
-    failed: false,
-    release: {},
-    apply: async (object) => {
-      desired.push(object);
-      const { written, why } = await applyIfChanged(applyDeps(deps), object);
-      if (written) deps.log.info({ kind: object.kind, name: object.metadata.name, reason: why }, "applied");
-    },
-  };
-}
-
 async function keepFinalizer(stemhub: StemHub, deps: Deps): Promise<void> {
   const change = finalizerChange(stemhub);
   if (!change) return;
@@ -208,8 +154,4 @@ function failureOf(failures: readonly { phase: string; error: unknown }[]): Fail
     reason: "Retrying",
     message: `${first.phase}: ${String(first.error)}. It is tried again by itself.`,
   };
-}
-
-function applyDeps({ api, cache }: Deps): ApplyDeps {
-  return { api, cache, fieldManager, hashAnnotation: appliedAnnotation };
 }

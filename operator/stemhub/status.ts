@@ -8,8 +8,8 @@ import { podsOf, type World } from "./observe.ts";
 import { firstPodTrouble } from "./pod-trouble.ts";
 import { type DatabaseFacts, databaseAvailable, databaseRedundant, databaseSummary } from "./postgres/verdicts.ts";
 import { type Failure, readiness } from "./readiness.ts";
-import type { ReleaseFindings } from "./reconcile.ts";
 import { type ReleaseFacts, releaseProgressing, releaseStatus } from "./release/rollout.ts";
+import type { ReleaseFindings } from "./scope.ts";
 
 /** What a status is computed from. `world` is absent where the operator may not look. */
 export interface StatusInput {

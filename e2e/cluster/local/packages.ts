@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Progress } from "../../progress.ts";
 import { run } from "../../support/command.ts";
 import { ClusterError } from "../cluster.ts";
+import { withLock } from "./lock.ts";
 
 /** A command, or a file, and the Debian package that brings it. */
 const needed: readonly (readonly [string, string])[] = [
@@ -23,20 +24,26 @@ const needed: readonly (readonly [string, string])[] = [
 
 const installDeadlineMs = 15 * 60_000;
 
+/** How long apt waits for another apt of this machine. */
+const aptLockSeconds = 300;
+
 /**
  * Installs what the host lacks of Debian's packages.
  * Errors: ClusterError, with the packages' names, where this is not a Debian or not root.
  */
 export async function ensurePackages(progress: Progress): Promise<void> {
-  const missing: string[] = [];
-  for (const [name, debianPackage] of needed) if (!(await present(name))) missing.push(debianPackage);
+  if ((await missingPackages()).length > 0) await withLock("packages", progress, () => install(progress));
+}
+
+async function install(progress: Progress): Promise<void> {
+  const missing = await missingPackages(); // Another process may have installed them meanwhile.
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0 || !(await present("apt-get"))) {
     throw new ClusterError(`the local cluster needs root on Debian, and the packages ${missing.join(" ")}`);
   }
   await progress.step(`Debian packages: ${missing.join(" ")}`, async (inner) => {
     const apt = (args: readonly string[]) =>
-      run("apt-get", args, {
+      run("apt-get", ["--option", `DPkg::Lock::Timeout=${aptLockSeconds}`, ...args], {
         env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
         deadlineMs: installDeadlineMs,
         onOutput: (text) => inner.note(text.trim()),
@@ -44,6 +51,12 @@ export async function ensurePackages(progress: Progress): Promise<void> {
     await apt(["update"]);
     await apt(["install", "--yes", "--no-install-recommends", ...missing]);
   });
+}
+
+async function missingPackages(): Promise<string[]> {
+  const missing: string[] = [];
+  for (const [name, debianPackage] of needed) if (!(await present(name))) missing.push(debianPackage);
+  return missing;
 }
 
 async function present(name: string): Promise<boolean> {

@@ -1,0 +1,58 @@
+import type { Kubectl } from "./kubectl.ts";
+
+/** Signals that faults are made with. */
+export type Signal = "KILL" | "STOP" | "CONT";
+
+/** A pod that starts, sends a signal and ends. */
+const signalDeadlineMs = 30_000;
+
+/**
+ * Signals the main process of a container from its node: the kernel keeps a container's first process from being killed
+ * by its own. By a privileged pod, so it works with every provider; only tests have such rights.
+ *
+ * @param kubectl in a namespace whose Pod Security admits privileged pods
+ * @param target in any namespace
+ */
+export async function signalMainProcess(
+  kubectl: Kubectl,
+  target: { readonly node: string; readonly podUid: string; readonly command: string; readonly image: string },
+  signal: Signal,
+): Promise<void> {
+  const name = `signal-${target.podUid.slice(0, 8)}-${signal.toLowerCase()}`;
+  // kubelet names a pod's cgroup by its uid, with dashes or underscores.
+  const script = `
+    set -euo pipefail
+    uid='${target.podUid.replaceAll("-", "[-_]")}'
+    for process in /proc/[0-9]*; do
+      if grep -qs "$uid" "$process/cgroup" && tr '\\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q '${target.command}'; then
+        kill -${signal} "\${process#/proc/}"
+        exit 0
+      fi
+    done
+    echo "no process of the pod has '${target.command}' in its command" >&2
+    exit 1`;
+  await kubectl.delete(`pod/${name}`, { wait: true, force: true });
+  await kubectl.apply({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: {
+      nodeName: target.node,
+      hostPID: true,
+      restartPolicy: "Never",
+      terminationGracePeriodSeconds: 0,
+      automountServiceAccountToken: false,
+      containers: [
+        {
+          name: "signal",
+          image: target.image,
+          imagePullPolicy: "IfNotPresent",
+          command: ["bash", "-c", script],
+          securityContext: { privileged: true, runAsUser: 0 },
+        },
+      ],
+    },
+  });
+  await kubectl.wait(`pod/${name}`, "jsonpath={.status.phase}=Succeeded", signalDeadlineMs);
+  await kubectl.delete(`pod/${name}`, { force: true });
+}

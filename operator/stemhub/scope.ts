@@ -1,0 +1,66 @@
+import type { StemHub } from "../api/stemhub.ts";
+import { type ApplyDeps, applyIfChanged } from "../runtime/apply.ts";
+import type { ReconcileDeps } from "../runtime/controller.ts";
+import type { Recorder } from "../runtime/events.ts";
+import type { KubeObject } from "../runtime/objects.ts";
+import type { Settings } from "../settings.ts";
+import { appliedAnnotation, fieldManager } from "./metadata.ts";
+import { observe, type World } from "./observe.ts";
+import type { Rollout } from "./release/rollout.ts";
+
+/** What a pass may use: the runtime's parts, and what was set from outside. */
+export interface Deps extends ReconcileDeps {
+  readonly settings: Settings;
+  readonly recorder: Recorder;
+}
+
+/**
+ * One pass over one StemHub: what a phase reads, and where it leaves what later phases and the status need.
+ * A pass is thrown away at its end; the next one derives everything again.
+ */
+export interface Scope {
+  readonly stemhub: StemHub;
+  /** Taken when the pass began; a phase that needs what an earlier one made waits for the next pass. */
+  readonly world: World;
+  /** Objects that the spec asks for, from every phase that ran: what else we own is pruned. */
+  readonly desired: KubeObject[];
+  /** The soonest moment at which some phase wants to come again, in ms from now. */
+  requeueAfterMs: number | undefined;
+  /** Some phase has failed, so `desired` is not everything. */
+  failed: boolean;
+  /** What the release phase found, for the phases after it and for the status. */
+  readonly release: ReleaseFindings;
+  /** Applies an object unless the live one is already so. */
+  readonly apply: (object: KubeObject) => Promise<void>;
+}
+
+/** What a pass learned of the release. Absent where it did not get as far. */
+export interface ReleaseFindings {
+  rollout?: Rollout;
+  /** The end of a failed migration's log, and its last line. */
+  logTail?: string | undefined;
+  lastLogLine?: string | undefined;
+}
+
+/** The scope of a pass that begins now. */
+export function createScope(stemhub: StemHub, deps: Deps): Scope {
+  const desired: KubeObject[] = [];
+  return {
+    stemhub,
+    world: observe(deps.cache, stemhub),
+    desired,
+    requeueAfterMs: undefined,
+    failed: false,
+    release: {},
+    apply: async (object) => {
+      desired.push(object);
+      const { written, why } = await applyIfChanged(applyDeps(deps), object);
+      if (written) deps.log.info({ kind: object.kind, name: object.metadata.name, reason: why }, "applied");
+    },
+  };
+}
+
+/** What server-side apply is done with: one field manager for all that we own. */
+export function applyDeps({ api, cache }: Deps): ApplyDeps {
+  return { api, cache, fieldManager, hashAnnotation: appliedAnnotation };
+}
