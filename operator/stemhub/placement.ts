@@ -18,8 +18,15 @@ export function spreadOverNodes(
   ];
 }
 
-/** A new pod is ready before an old one ends: the number that serves never falls below what is wanted. */
-export const rollWithoutLoss = { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } } as const;
+/**
+ * How a Deployment's pods are replaced: a new one serves before an old one ends, so the number that serves never falls
+ * below what is wanted. A pod counts 2 s after it is ready: kube-proxy leads to it on each node in its own time, at most
+ * once a second, and a pod that counts at once was answered for with 502.
+ */
+export const rollWithoutLoss = {
+  strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+  minReadySeconds: 2,
+} as const;
 
 /**
  * Seconds that an ending pod still takes requests. Endpoints, kube-proxy and those who send learn of its end one after

@@ -28,7 +28,7 @@ export function componentDeployment(
     spec: {
       ...(replicas === undefined ? {} : { replicas }),
       selector: { matchLabels: selector },
-      strategy: rollWithoutLoss,
+      ...rollWithoutLoss,
       progressDeadlineSeconds: 600,
       template: {
         metadata: { labels: childLabels(stemhub.metadata.name, name) },

@@ -41,7 +41,7 @@ export function desiredGateway({ stemhub, image, clusterDomain }: GatewayInput):
       spec: {
         replicas: stemhub.spec.gateway.replicas,
         selector: { matchLabels: selector },
-        strategy: rollWithoutLoss,
+        ...rollWithoutLoss,
         template: podTemplate(stemhub, image, contentHash(configuration)),
       },
     },

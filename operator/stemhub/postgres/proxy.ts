@@ -33,7 +33,7 @@ export function databaseProxy(stemhub: StemHub, image: string, clusterDomain: st
       spec: {
         replicas: 2,
         selector: { matchLabels: selector },
-        strategy: rollWithoutLoss,
+        ...rollWithoutLoss,
         template: {
           metadata: {
             labels: childLabels(name, "database-proxy"),
