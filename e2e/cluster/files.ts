@@ -6,12 +6,15 @@ export async function replaceFile(path: string, content: string, mode = 0o600): 
   await rename(`${path}.new`, path);
 }
 
+/** None, or one of the kernel's whose process (ESRCH) or cgroup (ENODEV) ended between the opening and the reading. */
+const absent = ["ENOENT", "ESRCH", "ENODEV"];
+
 /** The file's content, or undefined when there is none. */
 export async function readIfPresent(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (absent.includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
 }

@@ -11,7 +11,7 @@ export const operatorRelease = {
 const restricted = { "pod-security.kubernetes.io/enforce": "restricted" } as const;
 
 /** Long enough for the pods in it to end; a volume is removed by a short pod. */
-const removalDeadlineMs = 120_000;
+export const removalDeadlineMs = 120_000;
 
 /**
  * Makes a namespace, or finds it, and returns kubectl in it.

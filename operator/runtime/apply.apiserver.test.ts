@@ -7,7 +7,7 @@ import { type ApplyDeps, applyIfChanged, applyStatusIfChanged } from "./apply.ts
 import { systemClock } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { findDrift } from "./drift.ts";
-import { ConflictError } from "./errors.ts";
+import { ConflictError, NamespaceEndingError } from "./errors.ts";
 import { kinds } from "./kinds.ts";
 import { silentLog } from "./log.ts";
 import type { KubeObject, ResourceKind } from "./objects.ts";
@@ -225,4 +225,13 @@ test("deletion by uid spares another incarnation", async () => {
   await other.delete(kinds.configMaps, ns, "x");
   await other.delete(kinds.configMaps, ns, "x");
   expect(await other.get(kinds.configMaps, ns, "x")).toBeUndefined();
+});
+
+test("what can no longer be made in a namespace that ends has an error of its own", async () => {
+  const ending = { apiVersion: "v1", kind: "Namespace", metadata: { name: "ending", finalizers: ["x.dev/held"] } };
+  await other.create(ending);
+  await other.delete(kinds.namespaces, undefined, "ending");
+  const late = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "late", namespace: "ending" } };
+  await expect(other.create(late)).rejects.toBeInstanceOf(NamespaceEndingError);
+  await expect(other.apply(late)).rejects.toBeInstanceOf(NamespaceEndingError);
 });

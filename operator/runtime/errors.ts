@@ -6,6 +6,7 @@
  * | TransientError | back off and try again                             |
  * | ConflictError  | the world moved: read it again, at once            |
  * | ForbiddenError | an admin must grant a right: say so, look again    |
+ * | NamespaceEndingError | nothing can be made there any more: let it end |
  * | TerminalError  | nothing helps but a new spec: do not come again    |
  * | ApiError       | any other refusal of the API server: back off      |
  */
@@ -32,6 +33,8 @@ export interface ApiFailure {
   /** The machine's word: NotFound, AlreadyExists, Conflict, Expired, Invalid, Forbidden, TooManyRequests, … */
   readonly reason: string;
   readonly message: string;
+  /** The reasons of `details.causes`, where there are any. */
+  readonly causes?: readonly string[];
   /** From Retry-After: the server asks not to be called before that long from now. */
   readonly retryAfterMs?: number;
 }
@@ -60,6 +63,11 @@ export class ForbiddenError extends ApiError {
   override name = "ForbiddenError";
 }
 
+/** 403 of a namespace that is being deleted: nothing new can be made in it, and what is in it goes too. */
+export class NamespaceEndingError extends ForbiddenError {
+  override name = "NamespaceEndingError";
+}
+
 /** 410: the resource version is too old to be resumed or paged from; only a new list helps. */
 export class ExpiredError extends ApiError {
   override name = "ExpiredError";
@@ -69,7 +77,10 @@ export class ExpiredError extends ApiError {
 export function apiError(failure: ApiFailure): ApiError {
   switch (failure.status) {
     case 403:
-      return new ForbiddenError(failure);
+      // https://github.com/kubernetes/api/blob/v0.36.0/core/v1/types.go, NamespaceTerminatingCause
+      return failure.causes?.includes("NamespaceTerminating")
+        ? new NamespaceEndingError(failure)
+        : new ForbiddenError(failure);
     case 409:
       return new ConflictError(failure);
     case 410:

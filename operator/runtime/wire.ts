@@ -20,7 +20,11 @@ interface StatusObject {
  * expects the client to wait; as with one that is too old, only a new list helps.
  */
 function fromTheFuture(status: StatusObject): boolean {
-  return status.details?.causes?.some((cause) => cause.reason === "ResourceVersionTooLarge") ?? false;
+  return causesOf(status).includes("ResourceVersionTooLarge");
+}
+
+function causesOf({ details }: StatusObject): string[] {
+  return (details?.causes ?? []).flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
 }
 
 /** The error for an answer outside 2xx. A body that is no Status comes from something in between, or a missing path. */
@@ -33,6 +37,7 @@ export function failure(response: HttpResponse, path: string): ApiError {
   return apiError({
     status: isStatus && fromTheFuture(status) ? 410 : response.status,
     reason: (isStatus && status.reason) || `HTTP ${response.status}`,
+    causes: isStatus ? causesOf(status) : [],
     message:
       (isStatus && status.message) ||
       `${path.split("?", 1)[0]}: HTTP ${response.status} ${response.body.slice(0, 200)}`,

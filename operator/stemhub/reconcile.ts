@@ -2,7 +2,7 @@ import { stemhubKind } from "../api/kinds.ts";
 import { parseStemHub, type StemHub } from "../api/stemhub.ts";
 import { applyStatusIfChanged } from "../runtime/apply.ts";
 import type { ReconcileResult } from "../runtime/controller.ts";
-import { ConflictError, ForbiddenError, LeaseLostError } from "../runtime/errors.ts";
+import { ConflictError, ForbiddenError, LeaseLostError, NamespaceEndingError } from "../runtime/errors.ts";
 import { formatKey, type Key, type KubeObject } from "../runtime/objects.ts";
 import { decideDeletion, deleteDataFinalizer, finalizerChange } from "./deletion.ts";
 import { observe } from "./observe.ts";
@@ -14,6 +14,8 @@ import { announcedStatus, computeStatus, statusEvents } from "./status.ts";
 
 /** How soon a deletion looks again whether pods have ended, should an event be lost. */
 const deletionPollMs = 5_000;
+/** How soon a namespace that ends is looked at again: as a rule its StemHub has gone by then. */
+const endingPollMs = 30_000;
 /** How soon a namespace without rights is looked at again: an admin is at work on it, perhaps. */
 const forbiddenPollMs = 15_000;
 
@@ -82,6 +84,7 @@ async function runPhases(stemhub: StemHub, raw: KubeObject, deps: Deps): Promise
     } catch (error) {
       // Leadership is gone: whatever is written from now on could fight the new leader.
       if (deps.signal.aborted || error instanceof LeaseLostError) throw error;
+      if (error instanceof NamespaceEndingError) return letNamespaceEnd(stemhub, deps);
       deps.log.warn(
         { key: formatKey(stemhub.metadata as Key), phase: phase.name, reason: String(error) },
         "phase failed",
@@ -96,6 +99,12 @@ async function runPhases(stemhub: StemHub, raw: KubeObject, deps: Deps): Promise
   // A person's trouble is not retried in a hurry; all else backs off by the queue's law.
   if (first && !(first.error instanceof StalledError)) throw first.error;
   return scope.requeueAfterMs === undefined ? {} : { requeueAfterMs: scope.requeueAfterMs };
+}
+
+/** No status and no event either: nobody is left to read them, and each would hold up the end a little. */
+function letNamespaceEnd({ metadata }: StemHub, { log }: Deps): ReconcileResult {
+  log.info({ key: formatKey(metadata as Key) }, "its namespace is being deleted");
+  return { requeueAfterMs: endingPollMs };
 }
 
 /** Computed from a fresh look, so that the status tells what this pass made as well as what it found. */
