@@ -51,6 +51,15 @@ const faults: readonly Fault[] = [
     },
   },
   {
+    fault: "the primary's PostgreSQL hangs while it runs",
+    // Its lock runs out (ttl), then kubelet gives up its Patroni, which waits for an answer, and it starts afresh.
+    wholeWithinSeconds: 150,
+    happens: async (primary) => {
+      const stop = "p=$(head -n 1 /data/pg/postmaster.pid); kill -STOP $p $(cat /proc/$p/task/$p/children)";
+      await kubectl.exec(primary, ["bash", "-c", stop]);
+    },
+  },
+  {
     fault: "the primary's Patroni is killed",
     wholeWithinSeconds: 60,
     happens: async (primary) => {
@@ -58,6 +67,14 @@ const faults: readonly Fault[] = [
       const { nodeName: node } = spec as { nodeName: string };
       const target = { node, podUid: metadata.uid ?? "", command: "/patroni ", image: environment().images.postgres };
       await signalMainProcess(nodes, target, "KILL");
+    },
+  },
+  {
+    fault: "a switchover is asked for",
+    wholeWithinSeconds: 45,
+    happens: async () => {
+      await kubectl.run(["annotate", "stemhub/studio", "--overwrite", "stemhub.dev/switchover=any"]);
+      await kubectl.wait("stemhub/studio", "jsonpath={.status.database.switchover.phase}=Done", 30_000);
     },
   },
   {
@@ -97,8 +114,10 @@ test.each(faults)(
 async function untilInSync(deadlineMs: number): Promise<void> {
   const inSync = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'quorum'";
   await eventually("two standbys are in the primary's quorum", deadlineMs, async () => {
-    const [primary] = await kubectl.list("pods", "stemhub.dev/database=studio-db,stemhub.dev/role=primary");
-    const answer = await kubectl.exec(primary?.metadata.name ?? "", ["psql", "-h", "/run/postgresql", "-Atc", inSync]);
+    // By the lock, not by the label: one that hangs keeps its label.
+    const primary = (await kubectl.get("configmap/studio-db-leader")).metadata.annotations?.leader ?? "";
+    const ask = ["psql", "-h", "/run/postgresql", "-Atc", inSync];
+    const answer = await kubectl.exec(primary, ask, { deadlineMs: 5_000 });
     return answer.trim() === "2";
   });
 }

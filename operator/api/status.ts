@@ -20,6 +20,22 @@ const conditionSchema = z
 /** One condition of a status. */
 export type Condition = z.output<typeof conditionSchema>;
 
+const switchoverSchema = z
+  .object({
+    request: text("The annotation's value that it speaks of.", 1024),
+    phase: z
+      .enum(["Requested", "Done", "Refused", "Failed"])
+      .meta(field("How far it is. Refused: nothing was tried; Failed: it was, and the primary stayed.")),
+    from: text("The pod that was primary.", 253).optional(),
+    to: text("The pod that is to be primary.", 253).optional(),
+    since: text("When the request was seen, as RFC 3339.", 32),
+    message: text("What happened, in a sentence.", 4096),
+  })
+  .meta(field("The last switchover that was asked for by the annotation stemhub.dev/switchover."));
+
+/** How a switchover went. */
+export type SwitchoverStatus = z.output<typeof switchoverSchema>;
+
 /** What the operator reports. */
 export const statusSchema = z
   .object({
@@ -58,6 +74,7 @@ export const statusSchema = z
         ready: count("Members whose pods are ready."),
         inSync: count("Members that are in sync with the primary, itself among them."),
         summary: text("The same for people: 3/3 in sync.", 64),
+        switchover: switchoverSchema.optional(),
       })
       .meta(field("The members of the database."))
       .optional(),

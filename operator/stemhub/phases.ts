@@ -2,10 +2,11 @@ import { desiredComponents, replicasHandovers } from "./app/desired.ts";
 import { handoverManager } from "./app/replicas.ts";
 import { desiredGateway } from "./gateway/desired.ts";
 import { kinds, prunedKinds } from "./kinds.ts";
-import { stemhubLabel } from "./metadata.ts";
+import { fieldManager, stemhubLabel } from "./metadata.ts";
 import { childNames, patroniStoreNames } from "./names.ts";
 import { podsOf } from "./observe.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
+import { decideSwitchover, switchoverRequest } from "./postgres/switchover.ts";
 import { migrationJob } from "./release/job.ts";
 import { ledger, readLedger } from "./release/ledger.ts";
 import { lastLine, logTail, logTailLines } from "./release/log-tail.ts";
@@ -25,6 +26,7 @@ export interface Phase {
 export const phases: readonly Phase[] = [
   { name: "secrets", required: true, run: createSecrets },
   { name: "database", run: applyDatabase },
+  { name: "switchover", run: switchOver },
   { name: "gateway", run: applyGateway },
   { name: "release", run: migrate },
   { name: "components", run: applyComponents },
@@ -45,6 +47,37 @@ async function applyDatabase({ stemhub, world, apply }: Scope, { settings }: Dep
   const { images, clusterDomain } = settings;
   for (const object of desiredDatabase({ stemhub, topology: world.topology, images, clusterDomain }))
     await apply(object);
+}
+
+/** Moves the primary's role where that is asked for. Patroni does it: the operator only leaves it the request. */
+async function switchOver(scope: Scope, { api, cache, clock, log }: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const decision = decideSwitchover(stemhub, world.topology, clock.now());
+  switch (decision.step) {
+    case "none":
+      return;
+    case "wait":
+      scope.comeBackAfter(decision.requeueAfterMs);
+      return;
+    case "ask":
+      cache.observe(await api.apply(switchoverRequest(stemhub, decision), { fieldManager }));
+      scope.comeBackAfter(decision.requeueAfterMs);
+      return;
+    case "withdraw":
+      cache.observe(await api.apply(switchoverRequest(stemhub), { fieldManager }));
+      break;
+    case "open":
+      // Our own status wakes nobody.
+      scope.comeBackAfter(0);
+      break;
+    case "close":
+      break;
+  }
+  scope.switchover = decision.report;
+  log.info(
+    { name: stemhub.metadata.name, phase: decision.report.phase, reason: decision.report.message },
+    "switchover",
+  );
 }
 
 async function applyGateway({ stemhub, apply }: Scope, { settings }: Deps): Promise<void> {

@@ -1,4 +1,4 @@
-import type { StemHub } from "../api/stemhub.ts";
+import type { StemHub, SwitchoverStatus } from "../api/stemhub.ts";
 import { type ApplyDeps, applyIfChanged } from "../runtime/apply.ts";
 import type { ReconcileDeps } from "../runtime/controller.ts";
 import type { Recorder } from "../runtime/events.ts";
@@ -26,10 +26,14 @@ export interface Scope {
   readonly desired: KubeObject[];
   /** The soonest moment at which some phase wants to come again, in ms from now. */
   requeueAfterMs: number | undefined;
+  /** Asks for another pass in `ms` at the latest. */
+  readonly comeBackAfter: (ms: number) => void;
   /** Some phase has failed, so `desired` is not everything. */
   failed: boolean;
   /** What the release phase found, for the phases after it and for the status. */
   readonly release: ReleaseFindings;
+  /** What the status is to say of the last switchover: the former report, or what the database phase found. */
+  switchover: SwitchoverStatus | undefined;
   /** Applies an object unless the live one is already so. */
   readonly apply: (object: KubeObject) => Promise<void>;
 }
@@ -45,19 +49,24 @@ export interface ReleaseFindings {
 /** The scope of a pass that begins now. */
 export function createScope(stemhub: StemHub, deps: Deps): Scope {
   const desired: KubeObject[] = [];
-  return {
+  const scope: Scope = {
     stemhub,
     world: observe(deps.cache, stemhub),
     desired,
     requeueAfterMs: undefined,
+    comeBackAfter: (ms) => {
+      scope.requeueAfterMs = Math.min(ms, scope.requeueAfterMs ?? ms);
+    },
     failed: false,
     release: {},
+    switchover: stemhub.status?.database?.switchover,
     apply: async (object) => {
       desired.push(object);
       const { written, why } = await applyIfChanged(applyDeps(deps), object);
       if (written) deps.log.info({ kind: object.kind, name: object.metadata.name, reason: why }, "applied");
     },
   };
+  return scope;
 }
 
 /** What server-side apply is done with: one field manager for all that we own. */

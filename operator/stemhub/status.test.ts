@@ -111,6 +111,20 @@ describe("events", () => {
     const events = statusEvents(ready, compute(withStatus(ready), world));
     expect(events.map((event) => `${event.type} ${event.reason}`)).toEqual(["Warning NoPrimary", "Warning NoPrimary"]);
   });
+  test("one for each step of a switchover, a warning where it came to nothing", () => {
+    const since = new Date(now).toISOString();
+    const told = (phase: "Requested" | "Failed") => {
+      const switchover = { request: "any", phase, since, message: `${phase}.` };
+      return { ...ready, database: { instances: 3, ready: 3, inSync: 3, summary: "3/3 in sync", switchover } };
+    };
+    expect(statusEvents(ready, told("Requested"))).toEqual([
+      { type: "Normal", reason: "SwitchoverRequested", note: "Requested." },
+    ]);
+    expect(statusEvents(told("Requested"), told("Failed"))).toMatchObject([
+      { type: "Warning", reason: "SwitchoverFailed" },
+    ]);
+    expect(statusEvents(told("Failed"), told("Failed"))).toEqual([]);
+  });
   test("no warning for a beginning", () => {
     const world = { ...healthy, topology: { primary: undefined, members: [], initialized: false }, deployments: [] };
     const events = statusEvents(undefined, compute(aStemHub(), world));

@@ -1,4 +1,4 @@
-import { componentsOf, type StemHub, type StemHubStatus } from "../api/stemhub.ts";
+import { componentsOf, type StemHub, type StemHubStatus, type SwitchoverStatus } from "../api/stemhub.ts";
 import type { EventDetails } from "../runtime/events.ts";
 import { type AppFacts, appAvailable, componentStatuses, rolloutsUnderWay } from "./app/status.ts";
 import { nextConditions, type Verdict } from "./conditions.ts";
@@ -16,12 +16,13 @@ export interface StatusInput {
   readonly stemhub: StemHub;
   readonly world: World | undefined;
   readonly release: ReleaseFindings;
+  readonly switchover?: SwitchoverStatus | undefined;
   readonly failure: Failure | undefined;
   readonly now: number;
 }
 
 /** The whole status after a pass: derived from what was seen, and from the former one only for transition times. */
-export function computeStatus({ stemhub, world, release, failure, now }: StatusInput): StemHubStatus {
+export function computeStatus({ stemhub, world, release, switchover, failure, now }: StatusInput): StemHubStatus {
   const previous = stemhub.status?.conditions ?? [];
   const generation = stemhub.metadata.generation ?? 0;
   if (!world) {
@@ -59,6 +60,7 @@ export function computeStatus({ stemhub, world, release, failure, now }: StatusI
       ready: world.topology.members.filter((member) => member.ready).length,
       inSync: world.topology.members.filter((member) => member.inSync).length,
       summary: databaseSummary(facts),
+      ...(switchover ? { switchover } : {}),
     },
     components: componentStatuses(app),
     gateway: { url: gatewayUrl(stemhub) },
@@ -86,8 +88,19 @@ export function announcedStatus(stemhub: StemHub, now: number): StemHubStatus | 
   };
 }
 
-/** Events for what changed between two statuses: one for each condition whose status or reason is another. */
+/** Events for what changed between two statuses: conditions whose status or reason is another, and a switchover. */
 export function statusEvents(before: StemHubStatus | undefined, after: StemHubStatus): EventDetails[] {
+  return [...conditionEvents(before, after), ...switchoverEvents(before?.database, after.database)];
+}
+
+function switchoverEvents(before: StemHubStatus["database"], after: StemHubStatus["database"]): EventDetails[] {
+  const [former, report] = [before?.switchover, after?.switchover];
+  if (!report || (former?.request === report.request && former.phase === report.phase)) return [];
+  const bad = report.phase === "Refused" || report.phase === "Failed";
+  return [{ type: bad ? "Warning" : "Normal", reason: `Switchover${report.phase}`, note: report.message }];
+}
+
+function conditionEvents(before: StemHubStatus | undefined, after: StemHubStatus): EventDetails[] {
   return (after.conditions ?? [])
     .filter((condition) => told.has(condition.type))
     .filter((condition) => {

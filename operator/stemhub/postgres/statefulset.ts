@@ -65,13 +65,16 @@ export function databaseStatefulSet(stemhub: StemHub, image: string, clusterDoma
                 timeoutSeconds: 2,
                 failureThreshold: 3,
               },
-              // Patroni's own heartbeat, not PostgreSQL's: kubelet must not restart what Patroni is repairing.
+              // Patroni's own heartbeat, not PostgreSQL's: kubelet must not restart what Patroni is repairing. It fails
+              // when no round of Patroni has ended for ttl (a primary) or twice that, as when PostgreSQL hangs. The
+              // signal to end finds nobody then, so little time is left to it.
               livenessProbe: {
                 httpGet: { path: "/liveness", port: "patroni", scheme: "HTTPS" },
                 initialDelaySeconds: 30,
-                periodSeconds: 10,
+                periodSeconds: 5,
                 timeoutSeconds: 5,
-                failureThreshold: 6,
+                failureThreshold: 4,
+                terminationGracePeriodSeconds: 10,
               },
               securityContext: restrictedContainer(),
               volumeMounts: [
