@@ -3,13 +3,13 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
 import { environmentOf, migrationDefaults, withDefaults } from "../environment.ts";
 import { childLabels, childMetadata } from "../metadata.ts";
-import { childNames } from "../names.ts";
+import { childNames, serviceHost } from "../names.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 
 /** What a migration's Job is made from. */
 export interface MigrationInput {
   readonly stemhub: StemHub;
-  /** Holds psql, for tool sql. */
+  /** Holds psql, for tool sql, and pg_isready, for all. */
   readonly postgresImage: string;
   readonly clusterDomain: string;
 }
@@ -40,7 +40,8 @@ export function migrationHash({ spec }: StemHub): string | undefined {
 
 /**
  * The Job of the release's migration. It runs once: no retry of what failed, which a migration that stopped half-way might
- * not survive; a person or a new spec decides.
+ * not survive; a person or a new spec decides. Nothing has been tried yet while it waits for the database: the operator
+ * knows of the first primary a second before every node leads to it.
  */
 export function migrationJob(input: MigrationInput, hash: string, migrate: Migrate): KubeObject {
   const { stemhub } = input;
@@ -70,6 +71,16 @@ export function migrationJob(input: MigrationInput, hash: string, migrate: Migra
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           securityContext: restrictedPod({ uid: sql ? postgresUid : appUid }),
+          initContainers: [
+            {
+              name: "wait-for-database",
+              image: input.postgresImage,
+              imagePullPolicy: "IfNotPresent",
+              command: ["/usr/local/lib/stemhub/wait-for-database", readWriteHost(input)],
+              resources: { requests: { cpu: "10m", memory: "16Mi" }, limits: { memory: "64Mi" } },
+              securityContext: restrictedContainer(),
+            },
+          ],
           containers: [
             {
               name: "migrate",
@@ -92,6 +103,11 @@ export function migrationJob(input: MigrationInput, hash: string, migrate: Migra
       },
     },
   };
+}
+
+function readWriteHost({ stemhub, clusterDomain }: MigrationInput): string {
+  const { name, namespace } = stemhub.metadata;
+  return serviceHost(childNames(name).databaseReadWrite, namespace ?? "", clusterDomain);
 }
 
 function commandOf({ tool, command }: Migrate): readonly string[] {

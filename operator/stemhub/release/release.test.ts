@@ -79,7 +79,7 @@ describe("the Job", () => {
     const spec = made.spec as {
       backoffLimit: number;
       activeDeadlineSeconds: number;
-      template: { spec: { containers: Record<string, unknown>[] } };
+      template: { spec: { containers: Record<string, unknown>[]; initContainers: Record<string, unknown>[] } };
     };
     return { spec, container: spec.template.spec.containers[0] ?? {} };
   };
@@ -91,6 +91,13 @@ describe("the Job", () => {
     expect(container({ tool: "prisma", timeoutSeconds: 120 }).spec).toMatchObject({
       backoffLimit: 0,
       activeDeadlineSeconds: 120,
+    });
+  });
+  test("begins when the primary answers: a connection that is refused would fail it for good", () => {
+    const [wait] = container({ tool: "prisma" }).spec.template.spec.initContainers;
+    expect(wait).toMatchObject({
+      image: "postgres:1",
+      command: [expect.stringMatching(/wait-for-database$/), "studio-db-rw.music.svc.cluster.local"],
     });
   });
   test("of prisma runs the api's image as migrator, on the strict primary", () => {
