@@ -10,10 +10,14 @@ class InstallFirst extends BaseSequencer {
   }
 }
 
+/** What measures the whole cluster or does something to it: beside these nothing else may run. */
+const alone = ["install", "app", "nodes"].map((name) => `e2e/specs/${name}.e2e.ts`);
+const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000, hookTimeout: 180_000 };
+
 /**
- * Four projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
+ * Five projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
  * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm; `e2e` proves what the platform does on
- * a cluster, which its set-up brings up where there is none.
+ * a cluster, which its set-up brings up where there is none, `e2e-alone` first and file by file.
  */
 export default defineConfig({
   test: {
@@ -46,13 +50,22 @@ export default defineConfig({
       },
       {
         test: {
+          name: "e2e-alone",
+          include: alone,
+          ...e2e,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
           name: "e2e",
           include: ["e2e/specs/**/*.e2e.ts"],
-          globalSetup: ["e2e/support/global-setup.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 180_000,
-          // One cluster on one machine: two specs at once would measure each other.
-          fileParallelism: false,
+          exclude: alone,
+          ...e2e,
+          // They wait for pods more than they work.
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

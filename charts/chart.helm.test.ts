@@ -115,7 +115,7 @@ describe("what the operator may do", () => {
 
   test("no wildcard, and nothing by which rights could grow", async () => {
     const roles = (await render(everything)).filter(({ kind }) => kind === "ClusterRole" || kind === "Role");
-    expect(roles).toHaveLength(3);
+    expect(roles).toHaveLength(4);
     for (const rule of roles.flatMap((role) => role.rules as Rule[])) {
       const words = [...rule.apiGroups, ...rule.resources, ...rule.verbs];
       for (const forbidden of ["*", "escalate", "bind", "impersonate", "pods/exec", "pods/attach", "nodes"]) {
@@ -169,7 +169,7 @@ describe("what the operator may do", () => {
     expect(ofKind(objects, "ServiceAccount")).toEqual([]);
     expect(operator(objects).serviceAccountName).toBe("robot");
     const bindings = objects.filter(({ kind }) => kind.endsWith("RoleBinding"));
-    expect(bindings).toHaveLength(4);
+    expect(bindings).toHaveLength(5);
     for (const binding of bindings) expect(binding.subjects[0].name).toBe("robot");
   });
 });

@@ -82,6 +82,7 @@ describe("in a bound namespace the operator may", () => {
   test.each([
     ["get", "pods/log", ""],
     ["patch", "pods", ""],
+    ["delete", "pods", ""],
     ["delete", "persistentvolumeclaims", ""],
     ["create", "events", "events.k8s.io"],
     ["patch", "events", "events.k8s.io"],
@@ -107,11 +108,19 @@ describe("in a bound namespace the operator may", () => {
   });
 });
 
+test("it may see kubelets renew their Leases, and nobody else's", async () => {
+  const leases = { group: "coordination.k8s.io" };
+  for (const verb of ["get", "list", "watch"]) {
+    expect(await may(verb, "leases", { ...leases, namespace: "kube-node-lease" }), verb).toBe(true);
+    expect(await may(verb, "leases", { ...leases, namespace: "studio" }), verb).toBe(false);
+  }
+  expect(await may("patch", "leases", { ...leases, namespace: "kube-node-lease" })).toBe(false);
+});
+
 describe("nowhere may it", () => {
   test.each([
     ["create", "pods/exec", ""],
     ["create", "pods", ""],
-    ["delete", "pods", ""],
     ["create", "persistentvolumeclaims", ""],
     ["create", "serviceaccounts/token", ""],
     ["bind", "roles", "rbac.authorization.k8s.io"],

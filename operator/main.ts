@@ -8,10 +8,12 @@ import { createRecorder } from "./runtime/events.ts";
 import { startHealthServer } from "./runtime/health.ts";
 import { runLeaderElected } from "./runtime/lease.ts";
 import { createMetrics } from "./runtime/metrics.ts";
+import { keyOf } from "./runtime/objects.ts";
 import { createCache } from "./runtime/watch-cache.ts";
 import { readSettings } from "./settings.ts";
 import { ownedKinds } from "./stemhub/kinds.ts";
 import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";
+import { leaseKind, nodeLeaseNamespace, watchNodes } from "./stemhub/nodes/watch.ts";
 import { reconcileStemHub } from "./stemhub/reconcile.ts";
 
 /** Wires the operator together. The only place that reads flags, environment and signals. */
@@ -57,7 +59,7 @@ async function main(): Promise<void> {
         log,
         signal: leadership.signal,
         metrics,
-        clusterWide: [{ kind: stemhubKind }],
+        clusterWide: [{ kind: stemhubKind }, { kind: leaseKind, namespace: nodeLeaseNamespace }],
         perNamespace: ownedKinds.map(({ kind }) => ({ kind, labelSelector })),
         fieldManager,
       });
@@ -70,14 +72,19 @@ async function main(): Promise<void> {
       });
       cache.start();
       await cache.ready();
+      const nodes = watchNodes({ cache, clock, log, signal: leadership.signal });
       await runController({
         name: "stemhub",
         api: leadership.api,
         cache,
         primary: { kind: stemhubKind },
         owned: ownedKinds,
+        alsoWhen: (reconcile) =>
+          nodes.onChange(() => {
+            for (const stemhub of cache.list(stemhubKind, undefined)) reconcile(keyOf(stemhub));
+          }),
         ownerOf: (object) => object.metadata.labels?.[stemhubLabel],
-        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder }),
+        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes }),
         clock,
         log,
         signal: leadership.signal,

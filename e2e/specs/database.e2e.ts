@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type DatabaseClient, databaseClient } from "../support/database.ts";
 import { condition, untilStemHub } from "../support/ready.ts";
@@ -31,6 +32,22 @@ test("from its very first start the primary acknowledged nothing that no standby
 
 test("data pages carry checksums", async () => {
   expect(await database.sql("SHOW data_checksums")).toBe("on");
+});
+
+test("the operator knows the parameters that the server has", async () => {
+  const columns = "lower(name), vartype, context, coalesce(unit, ''), coalesce(min_val, ''), coalesce(max_val, '')";
+  const ofServer = await database.sql(
+    `SELECT concat_ws(E'\\t', ${columns}, coalesce(array_to_string(enumvals, ','), '')) FROM pg_settings WHERE name !~ '[.]' ORDER BY lower(name) COLLATE "C"`,
+  );
+  const known = await readFile(new URL("../../operator/stemhub/postgres/settings-17.tsv", import.meta.url), "utf8");
+  // The app's login is not shown the settings that only a superuser may read.
+  const shown = new Set(ofServer.split("\n").map((line) => line.split("\t")[0]));
+  const expected = known
+    .trimEnd()
+    .split("\n")
+    .filter((line) => shown.has(line.split("\t")[0]));
+  expect(expected.length).toBeGreaterThan(350);
+  expect(ofServer.split("\n")).toEqual(expected);
 });
 
 describe("connections", () => {

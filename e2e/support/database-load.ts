@@ -1,7 +1,7 @@
 import { clientPod, connectionString, type DatabaseClient, type Endpoint } from "./database.ts";
 import { eventually } from "./deadline.ts";
 import type { Kubectl } from "./kubectl.ts";
-import { type Acknowledged, type Ledger, parseLedger } from "./ledger.ts";
+import { type Acknowledged, type Ledger, longestGapMs, missingRows, parseLedger } from "./ledger.ts";
 
 /**
  * A writer that commits a row every 50 ms and a reader that reads every 20 ms, each over one connection of its own, as an
@@ -22,9 +22,15 @@ export interface DatabaseLoad {
 export async function startLoad(
   kubectl: Kubectl,
   stemhub: string,
-  options: { readonly image: string; readonly database: DatabaseClient; readonly at?: Endpoint },
+  options: {
+    readonly image: string;
+    readonly database: DatabaseClient;
+    readonly at?: Endpoint;
+    /** A node that neither may be on. */
+    readonly avoid?: string;
+  },
 ): Promise<DatabaseLoad> {
-  const { image, database, at = "db" } = options;
+  const { image, database, at = "db", avoid } = options;
   await database.sql(
     "CREATE TABLE IF NOT EXISTS ledger (id bigint PRIMARY KEY, at timestamptz DEFAULT now()); TRUNCATE ledger;",
     { as: "migrator", at: "db-rw" },
@@ -37,11 +43,45 @@ export async function startLoad(
   for (const who of ["writer", "reader"] as const) {
     await kubectl.delete(`pod/${pods[who]}`, { wait: true, force: true });
     const command = ["python3", "-u", "-c", program, connectionString(kubectl, stemhub, at), ...statements[who]];
-    await kubectl.apply(clientPod({ name: pods[who], stemhub, image, command }));
+    await kubectl.apply(clientPod({ name: pods[who], stemhub, image, command, avoid }));
   }
   const load = new LoadPods(kubectl, pods);
   await load.started();
   return load;
+}
+
+/** What a writer and a reader have been through. */
+export interface Account {
+  /** Rows that were acknowledged and are not there: must be empty. */
+  readonly missing: readonly number[];
+  /** Why statements of either had no answer. */
+  readonly unanswered: readonly string[];
+  /** The figures, for people. */
+  readonly said: string;
+}
+
+/** Stops the load, and counts on the primary what was acknowledged. */
+export async function accountOf(load: DatabaseLoad, database: DatabaseClient): Promise<Account> {
+  const { writes, reads } = await load.stop();
+  const rows = new Set((await database.sql("SELECT id FROM ledger", { at: "db-rw" })).split("\n").map(Number));
+  const gap = ({ acknowledged }: Ledger) => `${(longestGapMs(acknowledged) / 1_000).toFixed(1)} s`;
+  return {
+    missing: missingRows(writes.acknowledged, rows),
+    unanswered: [...writes.unanswered, ...reads.unanswered],
+    said: `${writes.acknowledged.length} rows acknowledged, write gap ${gap(writes)}, read gap ${gap(reads)} (${reads.unanswered.length} reads unanswered)`,
+  };
+}
+
+/** Asks the primary itself: `standbys` standbys stream, and each counts for the quorum. */
+export async function untilInSync(kubectl: Kubectl, stemhub: string, deadlineMs: number, standbys = 2): Promise<void> {
+  const inSync = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'quorum'";
+  await eventually(`${standbys} standbys are in the primary's quorum`, deadlineMs, async () => {
+    // By the lock, not by the label: one that hangs keeps its label.
+    const primary = (await kubectl.get(`configmap/${stemhub}-db-leader`)).metadata.annotations?.leader ?? "";
+    const ask = ["psql", "-h", "/run/postgresql", "-Atc", inSync];
+    const answer = await kubectl.exec(primary, ask, { deadlineMs: 5_000 });
+    return answer.trim() === String(standbys);
+  });
 }
 
 /** Pods that pull nothing and sign in. */

@@ -16,10 +16,19 @@ export interface DatabaseClient {
 /** How long a proxy may take to find a server that is up: its checks are a second apart, as are its looks at DNS. */
 const proxyDeadlineMs = 15_000;
 
-/** Makes the client pod for a StemHub, or finds it. */
-export async function databaseClient(kubectl: Kubectl, stemhub: string, image: string): Promise<DatabaseClient> {
-  const name = `${stemhub}-client`;
-  await kubectl.apply(clientPod({ name, stemhub, image, command: ["sleep", "infinity"] }));
+/**
+ * Makes the client pod for a StemHub, or finds it.
+ *
+ * @param avoid a node that it may not be on, since it is about to be lost
+ */
+export async function databaseClient(
+  kubectl: Kubectl,
+  stemhub: string,
+  image: string,
+  avoid?: string,
+): Promise<DatabaseClient> {
+  const name = avoid ? `${stemhub}-client-not-${avoid}` : `${stemhub}-client`;
+  await kubectl.apply(clientPod({ name, stemhub, image, command: ["sleep", "infinity"], avoid }));
   await kubectl.wait(`pod/${name}`, "condition=Ready", 60_000);
   const sql: DatabaseClient["sql"] = async (statement, options = {}) => {
     const login = options.as ?? "app";
@@ -45,8 +54,10 @@ export function clientPod(options: {
   stemhub: string;
   image: string;
   command: readonly string[];
+  /** A node that it may not be on. */
+  avoid?: string | undefined;
 }): object {
-  const { name, stemhub, image, command } = options;
+  const { name, stemhub, image, command, avoid } = options;
   const login = (who: Login, key: string) => ({
     name: `${who}_${key}`,
     valueFrom: { secretKeyRef: { name: `${stemhub}-db-${who}`, key } },
@@ -59,6 +70,7 @@ export function clientPod(options: {
       restartPolicy: "Never",
       terminationGracePeriodSeconds: 0,
       automountServiceAccountToken: false,
+      ...(avoid === undefined ? {} : { affinity: notOn(avoid) }),
       securityContext: {
         runAsNonRoot: true,
         runAsUser: 999,
@@ -88,4 +100,10 @@ export function clientPod(options: {
       volumes: [{ name: "authority", configMap: { name: `${stemhub}-ca` } }],
     },
   };
+}
+
+function notOn(node: string): object {
+  const expression = { key: "kubernetes.io/hostname", operator: "NotIn", values: [node] };
+  const required = { nodeSelectorTerms: [{ matchExpressions: [expression] }] };
+  return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } };
 }

@@ -1,6 +1,79 @@
 import { z } from "zod";
-import { field, objectName } from "./primitives.ts";
+import { type CelRule, field, objectName } from "./primitives.ts";
 import { bytes, resources } from "./quantities.ts";
+
+/** Parameters that a replica must have at least as high as its primary, and what they are when the spec is silent. */
+const raisedOnly = [
+  { name: "max_connections", byDefault: 200 },
+  { name: "max_locks_per_transaction", byDefault: 64 },
+  { name: "max_prepared_transactions", byDefault: 0 },
+  { name: "max_worker_processes", byDefault: 8 },
+] as const;
+
+/**
+ * Replicas restart first, and one with less than its primary would not start.
+ * Source: https://www.postgresql.org/docs/17/hot-standby.html#HOT-STANDBY-ADMIN
+ */
+function neverLowered({ name, byDefault }: (typeof raisedOnly)[number]): CelRule {
+  const value = (self: string) => {
+    const parameter = `${self}.parameters['${name}']`;
+    return `(has(${self}.parameters) && '${name}' in ${self}.parameters && ${parameter}.matches('^[0-9]{1,9}$') ? int(${parameter}) : ${byDefault})`;
+  };
+  return {
+    rule: `${value("self")} >= ${value("oldSelf")}`,
+    message: `database.parameters.${name} can be raised and not lowered (${byDefault} where it is absent): replicas restart first and need at least the primary's; keep the former value`,
+  };
+}
+
+/** Parameters that the operator or Patroni sets, since a promise stands on each. */
+const managedParameters = [
+  ...["allow_alter_system", "archive_cleanup_command", "archive_command", "archive_library", "archive_mode"],
+  ...["cluster_name", "config_file", "data_directory", "default_transaction_read_only", "external_pid_file"],
+  ...["fsync", "full_page_writes", "hba_file", "hot_standby", "ident_file", "listen_addresses", "log_destination"],
+  ...["log_directory", "log_filename", "log_line_prefix", "logging_collector", "max_replication_slots"],
+  ...["max_slot_wal_keep_size", "max_wal_senders", "password_encryption", "port", "primary_conninfo"],
+  ...["primary_slot_name", "restore_command", "session_preload_libraries", "synchronous_commit"],
+  ...["synchronous_standby_names", "track_commit_timestamp", "unix_socket_directories", "unix_socket_group"],
+  ...["unix_socket_permissions", "wal_level", "wal_log_hints", "wal_receiver_timeout", "wal_sender_timeout"],
+];
+const managedPrefixes = ["recovery_", "ssl", "syslog_", "krb_", "zero_damaged", "ignore_"];
+
+/** Libraries of PostgreSQL's own that the image holds and that need to be loaded at the start. */
+const preloadable = "(auto_explain|pg_prewarm|pg_stat_statements)";
+
+function parameters() {
+  const managed = [
+    `name in [${managedParameters.map((name) => `'${name}'`).join(", ")}]`,
+    ...managedPrefixes.map((prefix) => `name.startsWith('${prefix}')`),
+  ].join(" || ");
+  const libraries = "'shared_preload_libraries'";
+  return z.record(z.string(), z.string().max(1024)).meta(
+    field(
+      "Parameters of PostgreSQL, as postgresql.conf has them: work_mem: 16MB. What can be reloaded is; for the others the members restart one at a time, replicas first. An unknown name or a value out of its bounds stalls the change, and nothing is applied.",
+      [
+        {
+          rule: `self.all(name, !(${managed}))`,
+          message: "database.parameters holds one that the operator sets itself: remove it",
+          messageExpression: `'database.parameters.' + self.filter(name, ${managed})[0] + ' is set by the operator: remove it'`,
+        },
+        {
+          rule: "self.all(name, name.matches('^[a-z_]+[.]?[a-z0-9_]+$'))",
+          message: "a name in database.parameters must be PostgreSQL's, in small letters: write it like work_mem",
+        },
+        {
+          rule: "self.all(name, !self[name].contains('\\n'))",
+          message: "a value in database.parameters must be one line",
+        },
+        {
+          rule: `!(${libraries} in self) || self[${libraries}].matches('^${preloadable}(, ?${preloadable})*$')`,
+          message:
+            "database.parameters.shared_preload_libraries may hold auto_explain, pg_prewarm and pg_stat_statements, with commas between",
+        },
+      ],
+      { maxProperties: 100 },
+    ),
+  );
+}
 
 /** The replicated PostgreSQL. */
 export const databaseSchema = z
@@ -25,18 +98,21 @@ export const databaseSchema = z
       .int()
       .default(3)
       .meta(
-        field("Members: 1 for a demo, 3 to survive the loss of any one. It can be raised, not reduced.", [
-          {
-            rule: "self in [1, 3]",
-            message: "database.instances must be 1 or 3: two members cannot agree on a primary when one is lost",
-          },
-          {
-            // Of 1 and 3 there is one way down, so the message can name both.
-            rule: "self >= oldSelf",
-            message:
-              "database.instances cannot be reduced from 3 to 1: members are not removed; keep 3, or make a new StemHub and move the data",
-          },
-        ]),
+        field(
+          "Members: 1 for a demo, 3 to survive the loss of any one, 5 that of any two. Members that leave keep their volumes.",
+          [
+            {
+              rule: "self in [1, 3, 5]",
+              message:
+                "database.instances must be 1, 3 or 5: of an even number no more may be lost than of the odd one below it",
+            },
+            {
+              rule: "self >= 3 || oldSelf == 1",
+              message:
+                "database.instances cannot be reduced to 1: acknowledged writes would have no second holder; keep 3, or make a new StemHub and move the data",
+            },
+          ],
+        ),
       ),
     storage: z
       .object({
@@ -73,9 +149,11 @@ export const databaseSchema = z
           "What an acknowledged write means, with three members. required: a write that no replica holds is not acknowledged, so that a failover loses nothing; with both replicas gone, none is. preferred: with both replicas gone, writes go on, and a failover may lose them. With one member it has no meaning.",
         ),
       ),
+    parameters: parameters().optional(),
   })
   .meta(
     field(
       "The replicated PostgreSQL, with generated logins and TLS between all parts. {} takes all defaults: three members of 10Gi.",
+      raisedOnly.map(neverLowered),
     ),
   );

@@ -101,7 +101,7 @@ describe("given an invalid spec, when it is applied, then it is refused with the
 
 describe("given a StemHub, when an edit would break it, then it is refused and the former spec stays", () => {
   test.each([
-    ["fewer-members", {}, { "database.instances": 1 }, "database.instances cannot be reduced from 3 to 1", "keep 3"],
+    ["fewer-members", {}, { "database.instances": 1 }, "database.instances cannot be reduced to 1", "keep 3"],
     [
       "larger-volume",
       {},
@@ -117,6 +117,13 @@ describe("given a StemHub, when an edit would break it, then it is refused and t
       "className cannot change",
       "keep the former",
     ],
+    [
+      "fewer-connections",
+      { "database.parameters": { max_connections: "300" } },
+      { "database.parameters": { work_mem: "8MB" } },
+      "database.parameters.max_connections can be raised and not lowered",
+      "keep the former value",
+    ],
     ["another-major", {}, { "database.version": 18 }, "database.version cannot change", "make a new StemHub"],
   ])("%s", async (name, before, after, field, says) => {
     const first = await apply(stemhub(name, withFields(minimalSpec(), before)));
@@ -129,6 +136,9 @@ describe("given a StemHub, when an edit would break it, then it is refused and t
   });
 
   test.each([
+    ["five instances instead of three", {}, { "database.instances": 5 }],
+    ["three instances instead of five", { "database.instances": 5 }, { "database.instances": 3 }],
+    ["more connections", {}, { "database.parameters": { max_connections: "300" } }],
     ["three instances instead of one", { "database.instances": 1 }, { "database.instances": 3 }],
     ["another release", {}, { "release.version": "1.1.0" }],
     ["one replica instead of two", {}, { "components.api": { replicas: { min: 1 } } }],

@@ -22,7 +22,17 @@ export type Condition = z.output<typeof conditionSchema>;
 
 const switchoverSchema = z
   .object({
-    request: text("The annotation's value that it speaks of.", 1024),
+    cause: z
+      .enum(["Annotation", "Restart", "ScaleDown"])
+      .meta(
+        field(
+          "Annotation: a person asked. Restart: the primary is the last to restart for a change. ScaleDown: the primary is to leave.",
+        ),
+      ),
+    request: text(
+      "The last value of the annotation stemhub.dev/switchover that was carried out or refused: each is, once.",
+      1024,
+    ).optional(),
     phase: z
       .enum(["Requested", "Done", "Refused", "Failed"])
       .meta(field("How far it is. Refused: nothing was tried; Failed: it was, and the primary stayed.")),
@@ -31,7 +41,7 @@ const switchoverSchema = z
     since: text("When the request was seen, as RFC 3339.", 32),
     message: text("What happened, in a sentence.", 4096),
   })
-  .meta(field("The last switchover that was asked for by the annotation stemhub.dev/switchover."));
+  .meta(field("The last switchover, by the annotation stemhub.dev/switchover or for a change of the spec."));
 
 /** How a switchover went. */
 export type SwitchoverStatus = z.output<typeof switchoverSchema>;

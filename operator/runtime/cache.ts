@@ -11,6 +11,8 @@ export interface WatchSpec {
   readonly kind: ResourceKind;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Of a cluster-wide watch: this namespace alone, whoever's objects are in the others. */
+  readonly namespace?: string;
 }
 
 /** One change of the cache. `old` is absent on the first sight of an object; `object` is the last known on deletion. */

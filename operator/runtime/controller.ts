@@ -39,6 +39,8 @@ export interface ControllerOptions {
   readonly owned: readonly WatchedKind[];
   /** The name of the primary in the same namespace that an owned object belongs to. */
   readonly ownerOf: (object: KubeObject) => string | undefined;
+  /** Other reasons for a pass than objects: called once, with what to call then. Returns the unsubscribe function. */
+  readonly alsoWhen?: (reconcile: (key: Key) => void) => () => void;
   /**
    * Brings one primary to its desired state. Never called twice at once for a key. Called also when the primary is
    * gone (the cache has none). Errors: TerminalError is not retried; all others back off, 5 ms doubling to 30 s.
@@ -80,6 +82,8 @@ export async function runController(options: ControllerOptions): Promise<void> {
       for (const object of cache.list(primary.kind, ns || undefined)) queue.add(formatKey(keyOf(object)));
     }),
   ];
+  const { alsoWhen } = options;
+  if (alsoWhen) stopListening.push(alsoWhen((key) => queue.add(formatKey(key))));
   for (const object of cache.list(primary.kind, undefined)) queue.add(formatKey(keyOf(object)));
 
   const work = async (text: string, signal: AbortSignal) => {

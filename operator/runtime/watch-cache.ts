@@ -136,7 +136,7 @@ class WatchCache implements Cache {
     const deps = { api, clock, signal: AbortSignal.any([signal, group.end.signal]), ...(timing ? { timing } : {}) };
     await runWatch(
       deps,
-      { ...entry.spec, namespace: ns === clusterWide ? undefined : ns },
+      { ...entry.spec, namespace: ns === clusterWide ? entry.spec.namespace : ns },
       {
         onList: (items, resourceVersion) => {
           metrics?.relisted(kind.kind);

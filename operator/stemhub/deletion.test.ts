@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../runtime/objects.ts";
 import { aStemHub } from "../testing/stemhub.ts";
+import { aMember, noTopology } from "../testing/topology.ts";
 import { decideDeletion, deleteDataFinalizer, finalizerChange } from "./deletion.ts";
 import type { World } from "./observe.ts";
-import type { Member } from "./postgres/topology.ts";
 
 const object = (kind: string, name: string, metadata: Partial<KubeObject["metadata"]> = {}): KubeObject => ({
   apiVersion: "v1",
   kind,
   metadata: { name, namespace: "music", ...metadata },
 });
-const member: Member = { pod: "studio-db-0", ordinal: 0, role: "primary", ready: true, inSync: true, node: "n1" };
+const member = aMember(0);
 const nothing: World = {
-  topology: { primary: undefined, members: [], initialized: false },
+  topology: noTopology,
   pods: [],
   secrets: new Map(),
   deployments: [],

@@ -24,6 +24,22 @@ export function childLabels(stemhub: string, part: Part): Record<string, string>
   return { ...selectorLabels(stemhub, part), ...managedByLabel, [stemhubLabel]: stemhub };
 }
 
+/**
+ * The label by which our Services select, beside their own: on every pod that they may lead to, and outside the selectors
+ * of those who make pods, so that a pod that loses it (nodes/serving.ts) is still theirs.
+ */
+export const servingLabel = { "stemhub.dev/serving": "true" } as const;
+
+/** Labels of a pod that a Service leads to. */
+export function podLabels(stemhub: string, part: Part): Record<string, string> {
+  return { ...childLabels(stemhub, part), ...servingLabel };
+}
+
+/** What a Service selects. */
+export function serviceSelector(stemhub: string, part: Part): Record<string, string> {
+  return { ...selectorLabels(stemhub, part), ...servingLabel };
+}
+
 /** The StemHub as owner: Kubernetes' garbage collector removes what names it. */
 export function ownerReference(stemhub: StemHub) {
   return {

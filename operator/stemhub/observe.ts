@@ -30,6 +30,7 @@ export function observe(cache: CacheReader, stemhub: StemHub): World {
   const configMaps = list(kinds.configMap);
   const store = (part: string) => configMaps.find((object) => object.metadata.name === `${names.database}-${part}`);
   const pods = list(kinds.pod);
+  const statefulSet = cache.get(kinds.statefulSet, namespace, names.database);
   const database = selectorLabels(name, "database");
   return {
     topology: readTopology({
@@ -37,6 +38,7 @@ export function observe(cache: CacheReader, stemhub: StemHub): World {
       leader: store("leader"),
       sync: store("sync"),
       config: store("config"),
+      statefulSet,
     }),
     pods,
     secrets: new Map(list(kinds.secret).map((object) => [object.metadata.name, object])),
@@ -45,7 +47,7 @@ export function observe(cache: CacheReader, stemhub: StemHub): World {
     jobs: list(kinds.job),
     configMaps,
     claims: list(kinds.claim),
-    statefulSet: cache.get(kinds.statefulSet, namespace, names.database),
+    statefulSet,
   };
 }
 

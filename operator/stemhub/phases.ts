@@ -4,8 +4,12 @@ import { desiredGateway } from "./gateway/desired.ts";
 import { kinds, prunedKinds } from "./kinds.ts";
 import { fieldManager, stemhubLabel } from "./metadata.ts";
 import { childNames, patroniStoreNames } from "./names.ts";
+import { servingChanges, servingPatch } from "./nodes/serving.ts";
 import { podsOf } from "./observe.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
+import { checkedParameters } from "./postgres/parameters.ts";
+import { decideRestart } from "./postgres/restart.ts";
+import { decideScale } from "./postgres/scale.ts";
 import { decideSwitchover, switchoverRequest } from "./postgres/switchover.ts";
 import { migrationJob } from "./release/job.ts";
 import { ledger, readLedger } from "./release/ledger.ts";
@@ -24,14 +28,26 @@ export interface Phase {
 
 /** A pass, in order. */
 export const phases: readonly Phase[] = [
+  { name: "serving", run: leaveLostNodes },
   { name: "secrets", required: true, run: createSecrets },
   { name: "database", run: applyDatabase },
+  { name: "restart", run: restartMembers },
   { name: "switchover", run: switchOver },
   { name: "gateway", run: applyGateway },
   { name: "release", run: migrate },
   { name: "components", run: applyComponents },
   { name: "prune", run: prune },
 ];
+
+/** Services lead to no pod of a lost node, and to all others. First of all: every second counts, and it needs nothing. */
+async function leaveLostNodes({ stemhub, world }: Scope, { api, cache, nodes, log }: Deps): Promise<void> {
+  const { namespace } = stemhub.metadata;
+  for (const change of servingChanges(world.pods, (node) => nodes.stateOf(node))) {
+    const { pod, node, serving } = change;
+    log.info({ pod, node, serving }, "Services and a pod of a lost node");
+    cache.observe(await api.patch(kinds.pod, namespace, pod, servingPatch(change), { type: "merge" }));
+  }
+}
 
 /** Generated Secrets are created and never applied: one that exists is the truth. */
 async function createSecrets({ stemhub, world, apply }: Scope, { api, cache, clock, settings }: Deps): Promise<void> {
@@ -43,16 +59,51 @@ async function createSecrets({ stemhub, world, apply }: Scope, { api, cache, clo
   for (const object of authorityConfigMap(stemhub, authority)) await apply(object);
 }
 
-async function applyDatabase({ stemhub, world, apply }: Scope, { settings }: Deps): Promise<void> {
+async function applyDatabase(scope: Scope, { settings, log }: Deps): Promise<void> {
+  const { stemhub, world, apply } = scope;
   const { images, clusterDomain } = settings;
-  for (const object of desiredDatabase({ stemhub, topology: world.topology, images, clusterDomain }))
+  const { instances } = stemhub.spec.database;
+  checkedParameters(stemhub);
+  const current = (world.statefulSet?.spec as { replicas?: number } | undefined)?.replicas;
+  const { replicas, waiting } = decideScale(instances, current, world.topology);
+  if (waiting) log.info({ name: stemhub.metadata.name, reason: waiting.message }, "members stay for now");
+  if (waiting?.moveRole) {
+    scope.switchoverWish = { cause: "ScaleDown", mayBecomePrimary: ({ ordinal }) => ordinal < instances };
+  }
+  for (const object of desiredDatabase({ stemhub, topology: world.topology, replicas, images, clusterDomain }))
     await apply(object);
 }
 
-/** Moves the primary's role where that is asked for. Patroni does it: the operator only leaves it the request. */
+/** Brings the members to the newest template, one at a time. */
+async function restartMembers(scope: Scope, { api, log }: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const decision = decideRestart({
+    topology: world.topology,
+    instances: stemhub.spec.database.instances,
+    switchoverUnderWay: scope.switchover?.phase === "Requested",
+  });
+  switch (decision.step) {
+    case "none":
+    case "wait":
+      return;
+    case "moveRole":
+      scope.switchoverWish ??= { cause: "Restart", mayBecomePrimary: (member) => !member.outdated };
+      return;
+    case "restart":
+      log.info({ pod: decision.pod, reason: decision.message }, "restarting a member");
+      await api.delete(kinds.pod, stemhub.metadata.namespace, decision.pod, { uid: decision.uid });
+  }
+}
+
+/** Moves the primary's role where a person or a change asks for that. Patroni does it: the operator only leaves it the request. */
 async function switchOver(scope: Scope, { api, cache, clock, log }: Deps): Promise<void> {
   const { stemhub, world } = scope;
-  const decision = decideSwitchover(stemhub, world.topology, clock.now());
+  const decision = decideSwitchover({
+    stemhub,
+    topology: world.topology,
+    wish: scope.switchoverWish,
+    now: clock.now(),
+  });
   switch (decision.step) {
     case "none":
       return;

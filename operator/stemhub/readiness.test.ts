@@ -14,6 +14,7 @@ const healthy: ReadinessFacts = {
   databaseRedundant: verdict("True", "AllInSync"),
   appAvailable: verdict("True", "AllReady"),
   releaseProgressing: verdict("False", "RolledOut"),
+  databaseChange: undefined,
   releaseFailed: false,
   failure: undefined,
 };
@@ -57,6 +58,13 @@ describe("given what a pass found, then Ready, its reason and kstatus", () => {
       { databaseAvailable: verdict("False", "NoPrimary"), appAvailable: verdict("False", "CrashLoop") },
       "False",
       "NoPrimary",
+      "InProgress",
+    ],
+    [
+      "a change of the database on its way",
+      { databaseChange: { reason: "MembersRestarting", message: "m" } },
+      "Unknown",
+      "MembersRestarting",
       "InProgress",
     ],
     [
@@ -107,6 +115,7 @@ test("whatever was found, Ready True stands alone, and Reconciling and Stalled n
     ),
     appAvailable: fc.constantFrom(verdict("True", "AllReady"), verdict("False", "CrashLoop")),
     releaseProgressing: fc.constantFrom(verdict("True", "RollingOut"), verdict("False", "RolledOut")),
+    databaseChange: fc.constantFrom(undefined, { reason: "MembersRestarting", message: "m" }),
     releaseFailed: fc.boolean(),
     failure: fc.constantFrom(
       undefined,

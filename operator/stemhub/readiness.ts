@@ -14,6 +14,8 @@ export interface ReadinessFacts {
   readonly appAvailable: Verdict;
   /** True while a release is on its way; False and not "Failed" when it has arrived. */
   readonly releaseProgressing: Verdict;
+  /** What of the spec the database's members do not carry yet. */
+  readonly databaseChange: { readonly reason: string; readonly message: string } | undefined;
   /** The release cannot arrive without a new spec: a failed migration. */
   readonly releaseFailed: boolean;
   readonly failure: Failure | undefined;
@@ -51,6 +53,9 @@ const rules: readonly Rule[] = [
   /** A database that has never been whole. One that was whole and lost a member still serves, and stays Ready. */
   function databaseForming({ databaseRedundant }) {
     return databaseRedundant.reason === "Forming" ? { status: "False", ...said(databaseRedundant) } : undefined;
+  },
+  function databaseChanging({ databaseChange }) {
+    return databaseChange ? { status: "Unknown", ...said(databaseChange) } : undefined;
   },
   function releaseArriving({ releaseProgressing }) {
     return releaseProgressing.status === "True" ? { status: "Unknown", ...said(releaseProgressing) } : undefined;

@@ -12,6 +12,7 @@ import { MemoryApiServer } from "../testing/memory-api.ts";
 import { aStemHub } from "../testing/stemhub.ts";
 import { ownedKinds } from "./kinds.ts";
 import { fieldManager } from "./metadata.ts";
+import type { NodeWatch } from "./nodes/watch.ts";
 import { reconcileStemHub } from "./reconcile.ts";
 
 const settings = readSettings(
@@ -35,9 +36,10 @@ async function reconciled(refuses: (kind: string) => Error | undefined) {
   await cache.ready();
   const recorder = createRecorder({ ...shared, metrics: createMetrics(), reportingController: fieldManager });
   server.fail = ({ verb, kind }) => (verb === "create" || verb === "apply" ? refuses(kind) : undefined);
+  const nodes: NodeWatch = { stateOf: () => "unknown", onChange: () => () => undefined };
   server.calls.length = 0;
   const { namespace = "", name } = stemhub.metadata;
-  const result = await reconcileStemHub({ namespace, name }, { ...shared, cache, settings, recorder }).catch(
+  const result = await reconcileStemHub({ namespace, name }, { ...shared, cache, settings, recorder, nodes }).catch(
     (error: unknown) => error,
   );
   await recorder.flush();

@@ -5,13 +5,16 @@ import type { Recorder } from "../runtime/events.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { Settings } from "../settings.ts";
 import { appliedAnnotation, fieldManager } from "./metadata.ts";
+import type { NodeWatch } from "./nodes/watch.ts";
 import { observe, type World } from "./observe.ts";
+import type { SwitchoverWish } from "./postgres/switchover.ts";
 import type { Rollout } from "./release/rollout.ts";
 
 /** What a pass may use: the runtime's parts, and what was set from outside. */
 export interface Deps extends ReconcileDeps {
   readonly settings: Settings;
   readonly recorder: Recorder;
+  readonly nodes: NodeWatch;
 }
 
 /**
@@ -32,6 +35,8 @@ export interface Scope {
   failed: boolean;
   /** What the release phase found, for the phases after it and for the status. */
   readonly release: ReleaseFindings;
+  /** Why a change needs another primary, if one does. */
+  switchoverWish: SwitchoverWish | undefined;
   /** What the status is to say of the last switchover: the former report, or what the database phase found. */
   switchover: SwitchoverStatus | undefined;
   /** Applies an object unless the live one is already so. */
@@ -59,6 +64,7 @@ export function createScope(stemhub: StemHub, deps: Deps): Scope {
     },
     failed: false,
     release: {},
+    switchoverWish: undefined,
     switchover: stemhub.status?.database?.switchover,
     apply: async (object) => {
       desired.push(object);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { StemHub, StemHubStatus } from "../api/stemhub.ts";
 import { aStemHub } from "../testing/stemhub.ts";
+import { aMember, aTopology, noTopology } from "../testing/topology.ts";
 import type { World } from "./observe.ts";
 import { announcedStatus, computeStatus, statusEvents } from "./status.ts";
 
@@ -12,16 +13,8 @@ const deployment = (name: string) => ({
   spec: { replicas: 2, template: { spec: { containers: [{ image: "api:1" }] } } },
   status: { observedGeneration: 1, replicas: 2, updatedReplicas: 2, availableReplicas: 2 },
 });
-const members = [0, 1, 2].map((ordinal) => ({
-  pod: `studio-db-${ordinal}`,
-  ordinal,
-  role: ordinal === 0 ? ("primary" as const) : ("replica" as const),
-  ready: true,
-  inSync: true,
-  node: `n${ordinal}`,
-}));
 const healthy: World = {
-  topology: { primary: "studio-db-0", members, initialized: true },
+  topology: aTopology(),
   pods: [],
   secrets: new Map(),
   deployments: [deployment("studio-api"), deployment("studio-gateway")],
@@ -101,6 +94,22 @@ test("given a namespace without rights, then Ready is False, Stalled is True, an
   expect(status.database).toEqual(former.database);
 });
 
+test("given a change that goes from member to member, then Ready is Unknown until all carry it", () => {
+  const members = [aMember(0, { outdated: true }), aMember(1), aMember(2)];
+  const status = compute(aStemHub(), { ...healthy, topology: aTopology({ members }) });
+  expect(condition(status, "Ready")).toMatchObject({ status: "Unknown", reason: "MembersRestarting" });
+  expect(condition(status, "Ready")?.message).toContain("still to restart: studio-db-0.");
+  const settling = compute(aStemHub(), { ...healthy, topology: aTopology({ settled: false }) });
+  expect(condition(settling, "Ready")).toMatchObject({ status: "Unknown", reason: "MembersRestarting" });
+});
+
+test("given members that are to leave, then Ready is Unknown until they have", () => {
+  const members = [0, 1, 2, 3, 4].map((ordinal) => aMember(ordinal));
+  const status = compute(aStemHub(), { ...healthy, topology: aTopology({ members }) });
+  expect(condition(status, "Ready")).toMatchObject({ status: "Unknown", reason: "MembersLeaving" });
+  expect(status.database?.summary).toBe("3/3 in sync");
+});
+
 describe("events", () => {
   const ready = compute(aStemHub());
   test("none where nothing changed", () => {
@@ -114,7 +123,7 @@ describe("events", () => {
   test("one for each step of a switchover, a warning where it came to nothing", () => {
     const since = new Date(now).toISOString();
     const told = (phase: "Requested" | "Failed") => {
-      const switchover = { request: "any", phase, since, message: `${phase}.` };
+      const switchover = { cause: "Annotation" as const, request: "any", phase, since, message: `${phase}.` };
       return { ...ready, database: { instances: 3, ready: 3, inSync: 3, summary: "3/3 in sync", switchover } };
     };
     expect(statusEvents(ready, told("Requested"))).toEqual([
@@ -126,7 +135,7 @@ describe("events", () => {
     expect(statusEvents(told("Failed"), told("Failed"))).toEqual([]);
   });
   test("no warning for a beginning", () => {
-    const world = { ...healthy, topology: { primary: undefined, members: [], initialized: false }, deployments: [] };
+    const world = { ...healthy, topology: noTopology, deployments: [] };
     const events = statusEvents(undefined, compute(aStemHub(), world));
     expect(events.filter((event) => event.type === "Warning").map((event) => event.reason)).toEqual([]);
   });

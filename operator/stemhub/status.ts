@@ -6,7 +6,14 @@ import { gatewayUrl } from "./gateway/desired.ts";
 import { childNames } from "./names.ts";
 import { podsOf, type World } from "./observe.ts";
 import { firstPodTrouble } from "./pod-trouble.ts";
-import { type DatabaseFacts, databaseAvailable, databaseRedundant, databaseSummary } from "./postgres/verdicts.ts";
+import { decideRestart } from "./postgres/restart.ts";
+import {
+  type DatabaseFacts,
+  databaseAvailable,
+  databaseChange,
+  databaseRedundant,
+  databaseSummary,
+} from "./postgres/verdicts.ts";
 import { type Failure, readiness } from "./readiness.ts";
 import { type ReleaseFacts, releaseProgressing, releaseStatus } from "./release/rollout.ts";
 import type { ReleaseFindings } from "./scope.ts";
@@ -44,12 +51,20 @@ export function computeStatus({ stemhub, world, release, switchover, failure, no
   const formerReason = (type: string) => previous.find((condition) => condition.type === type)?.reason;
   const judged = {
     databaseAvailable: databaseAvailable(facts, formerReason("DatabaseAvailable")),
-    databaseRedundant: databaseRedundant(facts, formerReason("DatabaseRedundant")),
+    databaseRedundant: databaseRedundant(facts, {
+      reason: formerReason("DatabaseRedundant"),
+      instances: stemhub.status?.database?.instances,
+    }),
     appAvailable: appAvailable(app),
     releaseProgressing: releaseProgressing(releaseFacts),
   };
   const releaseFailed = judged.releaseProgressing.reason === "MigrationFailed";
-  const verdicts = [...readiness({ ...judged, releaseFailed, failure }), ...Object.values(judged)];
+  const switchoverUnderWay = switchover?.phase === "Requested";
+  const change = databaseChange(facts, decideRestart({ ...facts, switchoverUnderWay }));
+  const verdicts = [
+    ...readiness({ ...judged, databaseChange: change, releaseFailed, failure }),
+    ...Object.values(judged),
+  ];
   return {
     observedGeneration: generation,
     conditions: nextConditions(previous, verdicts, generation, now),
@@ -95,7 +110,7 @@ export function statusEvents(before: StemHubStatus | undefined, after: StemHubSt
 
 function switchoverEvents(before: StemHubStatus["database"], after: StemHubStatus["database"]): EventDetails[] {
   const [former, report] = [before?.switchover, after?.switchover];
-  if (!report || (former?.request === report.request && former.phase === report.phase)) return [];
+  if (!report || (former?.since === report.since && former.phase === report.phase)) return [];
   const bad = report.phase === "Refused" || report.phase === "Failed";
   return [{ type: bad ? "Warning" : "Normal", reason: `Switchover${report.phase}`, note: report.message }];
 }
@@ -130,6 +145,7 @@ const unobserved = {
   databaseRedundant: notObserved("DatabaseRedundant"),
   appAvailable: notObserved("AppAvailable"),
   releaseProgressing: notObserved("ReleaseProgressing"),
+  databaseChange: undefined,
   releaseFailed: false,
 } as const;
 

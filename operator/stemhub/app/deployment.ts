@@ -1,7 +1,7 @@
 import type { Component, ComponentName, StemHub, Volume } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { apiDefaults, environmentOf, withDefaults } from "../environment.ts";
-import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
+import { childMetadata, podLabels, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
 import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
@@ -31,7 +31,7 @@ export function componentDeployment(
       ...rollWithoutLoss,
       progressDeadlineSeconds: 600,
       template: {
-        metadata: { labels: childLabels(stemhub.metadata.name, name) },
+        metadata: { labels: podLabels(stemhub.metadata.name, name) },
         spec: {
           serviceAccountName: metadata.name,
           automountServiceAccountToken: false,

@@ -1,6 +1,6 @@
 import { type Component, type ComponentName, componentsOf, type StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
-import { childMetadata, selectorLabels } from "../metadata.ts";
+import { childMetadata, selectorLabels, serviceSelector } from "../metadata.ts";
 import { childNames } from "../names.ts";
 import { componentDeployment } from "./deployment.ts";
 import { replicasHandover } from "./replicas.ts";
@@ -46,7 +46,7 @@ function service(stemhub: StemHub, name: ComponentName, component: Component): K
     kind: "Service",
     metadata: childMetadata(stemhub, childNames(stemhub.metadata.name).component(name), name),
     spec: {
-      selector: selectorLabels(stemhub.metadata.name, name),
+      selector: serviceSelector(stemhub.metadata.name, name),
       ports: [{ name: "http", port: component.port, targetPort: "http", protocol: "TCP" }],
     },
   };

@@ -1,7 +1,7 @@
 import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
-import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
+import { childMetadata, podLabels, selectorLabels, serviceSelector } from "../metadata.ts";
 import { childNames } from "../names.ts";
 import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
@@ -67,7 +67,7 @@ function gatewayService(stemhub: StemHub): KubeObject {
     },
     spec: {
       type,
-      selector: selectorLabels(name, "gateway"),
+      selector: serviceSelector(name, "gateway"),
       ports: [port("http", 80, httpNodePort), port("https", 443, httpsNodePort)],
     },
   };
@@ -78,7 +78,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
   const names = childNames(name);
   const health = { httpGet: { path: "/healthz", port: "health" } };
   return {
-    metadata: { labels: childLabels(name, "gateway"), annotations: { "stemhub.dev/configuration": configurationHash } },
+    metadata: { labels: podLabels(name, "gateway"), annotations: { "stemhub.dev/configuration": configurationHash } },
     spec: {
       serviceAccountName: names.gateway,
       automountServiceAccountToken: false,

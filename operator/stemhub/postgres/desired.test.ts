@@ -2,16 +2,23 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { StemHub } from "../../api/stemhub.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
+import { noTopology } from "../../testing/topology.ts";
 import { desiredDatabase } from "./desired.ts";
 import { haproxyConfiguration } from "./haproxy.ts";
 import { dynamicConfiguration, patroniYaml } from "./patroni.ts";
 import type { Topology } from "./topology.ts";
 
-const empty: Topology = { primary: undefined, members: [], initialized: false };
+const empty = noTopology;
 const images = { postgres: "postgres:1", databaseProxy: "proxy:1" };
 
 function desired(stemhub: StemHub, topology: Topology = empty) {
-  return desiredDatabase({ stemhub, topology, images, clusterDomain: "cluster.local" });
+  return desiredDatabase({
+    stemhub,
+    topology,
+    replicas: stemhub.spec.database.instances,
+    images,
+    clusterDomain: "cluster.local",
+  });
 }
 
 function find(stemhub: StemHub, kind: string, name: string, topology?: Topology) {
@@ -67,11 +74,24 @@ describe("given a StemHub with three instances, when its database is desired", (
     expect(stored?.metadata.ownerReferences).toBeUndefined();
   });
 
-  test("then a changed configuration changes the pods' annotation, so that they roll", () => {
-    const annotation = (other: StemHub) =>
-      JSON.stringify(find(other, "Deployment", "studio-db-proxy")).match(/configuration":"(\w+)/)?.[1];
-    expect(annotation(aStemHub({ database: { instances: 1 } }))).not.toBe(annotation(stemhub));
-    expect(annotation(aStemHub())).toBe(annotation(stemhub));
+  const template = (kind: string, name: string, database: object) => {
+    const object = find(aStemHub({ database }), kind, name) as { spec?: { template?: unknown } } | undefined;
+    return JSON.stringify(object?.spec?.template);
+  };
+
+  test("then members come and go without a restart of the proxies, which would close every session", () => {
+    const proxy = (database: object) => template("Deployment", "studio-db-proxy", database);
+    expect(proxy({ instances: 1 })).toBe(proxy({ instances: 5 }));
+  });
+
+  test("then a parameter that only a restart takes up is another template, and one that is reloaded is not", () => {
+    const members = (parameters: object) => template("StatefulSet", "studio-db", { parameters });
+    expect(members({ shared_buffers: "256MB" })).not.toBe(members({}));
+    expect(members({ work_mem: "8MB" })).toBe(members({}));
+  });
+
+  test("then Kubernetes restarts no member: the order is ours", () => {
+    expect(find(stemhub, "StatefulSet", "studio-db")?.spec).toMatchObject({ updateStrategy: { type: "OnDelete" } });
   });
 });
 
@@ -99,13 +119,27 @@ test.each([
   expect(dynamicConfiguration(database)).toMatchObject({ synchronous_mode: "quorum", synchronous_mode_strict: strict });
 });
 
+test.each([
+  { instances: 3, standbys: 1 },
+  { instances: 5, standbys: 2 },
+])("given $instances instances, then $standbys standbys hold a commit", ({ instances, standbys }) => {
+  const { database } = aStemHub({ database: { instances } }).spec;
+  expect(dynamicConfiguration(database).synchronous_node_count).toBe(standbys);
+});
+
+test("given parameters, then they go before the defaults, and never before what a promise stands on", () => {
+  const { database } = aStemHub({ database: { parameters: { max_wal_size: "4GB", wal_level: "minimal" } } }).spec;
+  const { parameters } = dynamicConfiguration(database).postgresql;
+  expect(parameters).toMatchObject({ max_wal_size: "4GB", wal_level: "replica", max_connections: "200" });
+});
+
 test("Patroni's own law holds: the lock outlives a loop and two retries", () => {
   const { ttl, loop_wait, retry_timeout } = dynamicConfiguration(aStemHub().spec.database);
   expect(ttl).toBeGreaterThanOrEqual(loop_wait + 2 * retry_timeout);
 });
 
 test("Patroni's file lets nobody in from outside without TLS and a password", () => {
-  const file = parse(patroniYaml(aStemHub(), "cluster.local"));
+  const file = parse(patroniYaml(aStemHub()));
   for (const line of file.postgresql.pg_hba)
     expect(line).toMatch(/^(local all postgres peer|(local|hostssl) .* scram-sha-256)$/);
 });
@@ -113,9 +147,9 @@ test("Patroni's file lets nobody in from outside without TLS and a password", ()
 test("HAProxy asks each member as primary and as replica, and every route to a member follows one of those two", () => {
   const lines = haproxyConfiguration(aStemHub(), "cluster.local").split("\n");
   const servers = lines.filter((line) => line.startsWith("  server "));
-  expect(servers).toHaveLength(18);
-  expect(servers.filter((line) => line.includes("check-ssl verify required"))).toHaveLength(6);
-  expect(servers.filter((line) => / track is_(primary|replica)\/studio-db-\d/.test(line))).toHaveLength(12);
+  expect(servers).toHaveLength(30);
+  expect(servers.filter((line) => line.includes("check-ssl verify required"))).toHaveLength(10);
+  expect(servers.filter((line) => / track is_(primary|replica)\/studio-db-\d/.test(line))).toHaveLength(20);
   // Each member is two servers of a backend: without this HAProxy keeps the second in maintenance for ever.
-  expect(servers.filter((line) => line.includes("resolve-opts allow-dup-ip"))).toHaveLength(18);
+  expect(servers.filter((line) => line.includes("resolve-opts allow-dup-ip"))).toHaveLength(30);
 });

@@ -13,12 +13,14 @@ import type { Topology } from "./topology.ts";
 export interface DatabaseInput {
   readonly stemhub: StemHub;
   readonly topology: Topology;
+  /** How many pods there are to be now (scale.ts). */
+  readonly replicas: number;
   readonly images: { readonly postgres: string; readonly databaseProxy: string };
   readonly clusterDomain: string;
 }
 
 /** Every object of the database but its Secrets, in the order in which they are applied: what is mounted comes first. */
-export function desiredDatabase({ stemhub, topology, images, clusterDomain }: DatabaseInput): KubeObject[] {
+export function desiredDatabase({ stemhub, topology, replicas, images, clusterDomain }: DatabaseInput): KubeObject[] {
   const names = childNames(stemhub.metadata.name);
   return [
     ...databaseAccess(stemhub),
@@ -26,11 +28,11 @@ export function desiredDatabase({ stemhub, topology, images, clusterDomain }: Da
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata: childMetadata(stemhub, names.patroni, "database"),
-      data: { "patroni.yml": patroniYaml(stemhub, clusterDomain) },
+      data: { "patroni.yml": patroniYaml(stemhub) },
     },
     ...databaseServices(stemhub),
     ...disruptionBudget(stemhub),
-    databaseStatefulSet(stemhub, images.postgres, clusterDomain),
+    databaseStatefulSet({ stemhub, replicas, image: images.postgres, clusterDomain }),
     ...storedConfiguration(stemhub, topology),
     ...databaseProxy(stemhub, images.databaseProxy, clusterDomain),
   ];

@@ -9,6 +9,12 @@ export const proxyPorts = { primaryFirst: 5432, replicasFirst: 5433, health: 840
 const replicaLagBoundBytes = 16 * 1024 * 1024;
 
 /**
+ * There is a place for every member that there may be: one that does not exist has no address, and is not asked. So
+ * members come and go without a restart of the proxies, which would close every session.
+ */
+const mostMembers = 5;
+
+/**
  * HAProxy's configuration: every member is asked by REST what it is, once as primary and once as replica.
  *
  * - `primary_first` (Service NAME-db): the primary; while there is none, a healthy replica, so that reads go on.
@@ -23,7 +29,7 @@ const replicaLagBoundBytes = 16 * 1024 * 1024;
 export function haproxyConfiguration(stemhub: StemHub, clusterDomain: string): string {
   const names = childNames(stemhub.metadata.name);
   const pods = serviceHost(names.databasePods, stemhub.metadata.namespace ?? "", clusterDomain);
-  const members = Array.from({ length: stemhub.spec.database.instances }, (_, i) => `${names.database}-${i}`);
+  const members = Array.from({ length: mostMembers }, (_, i) => `${names.database}-${i}`);
   const address = (member: string) => `${member}.${pods}:${databasePorts.postgres}`;
   // Without allow-dup-ip the second server with an address (each member is two, as primary and as replica) stays in
   // maintenance for ever.

@@ -44,20 +44,32 @@ export function dynamicConfiguration(database: StemHub["spec"]["database"]) {
     failsafe_mode: replicated,
     synchronous_mode: replicated ? "quorum" : false,
     // strict: a write that no standby holds is not acknowledged, even when no standby is left.
+    // As many standbys hold a commit as members may be lost at once: one of three, two of five.
+    synchronous_node_count: Math.max(1, (database.instances - 1) / 2),
     synchronous_mode_strict: replicated && database.synchronous === "required",
-    postgresql: { use_pg_rewind: true, use_slots: true, parameters: sharedParameters },
+    postgresql: {
+      use_pg_rewind: true,
+      use_slots: true,
+      parameters: { ...defaultParameters, ...database.parameters, ...managedParameters },
+    },
   };
 }
 
-/** Parameters that must be the same on every member, or that a failover changes. */
-const sharedParameters = {
-  max_connections: 200,
+/** What the spec may change. */
+const defaultParameters = {
+  max_connections: "200",
+  wal_keep_size: "256MB",
+  max_wal_size: "2GB",
+  log_lock_waits: "on",
+  log_checkpoints: "off",
+} as const;
+
+/** What a promise stands on: the CRD refuses them (api/database.ts). */
+const managedParameters = {
   max_wal_senders: 10,
   max_replication_slots: 10,
   wal_level: "replica",
   hot_standby: "on",
-  wal_keep_size: "256MB",
-  max_wal_size: "2GB",
   // Silence of a peer is found within seconds: a standby that waits a minute for a dead primary delays the quorum.
   wal_sender_timeout: "5s",
   wal_receiver_timeout: "5s",
@@ -65,16 +77,23 @@ const sharedParameters = {
   wal_retrieve_retry_interval: "250ms",
   password_encryption: "scram-sha-256",
   log_line_prefix: "%m [%p] %q%u@%d ",
-  log_lock_waits: "on",
-  log_checkpoints: "off",
 } as const;
 
 /** Patroni's configuration file. Holds no password: those come by environment from Secrets. */
-export function patroniYaml(stemhub: StemHub, _clusterDomain: string): string {
+export function patroniYaml(stemhub: StemHub): string {
+  const { bootstrap, ...file } = memberConfiguration(stemhub);
+  return stringify({ ...file, bootstrap: { dcs: dynamicConfiguration(stemhub.spec.database), ...bootstrap } });
+}
+
+/**
+ * The file without what all members share: that is read from it at the very first start alone, and from Patroni's store
+ * ever after. A change of this part is a restart.
+ */
+export function memberConfiguration(stemhub: StemHub) {
   const name = stemhub.metadata.name;
   const names = childNames(name);
   const tls = databasePaths.tls;
-  return stringify({
+  return {
     scope: names.database,
     kubernetes: {
       use_endpoints: false,
@@ -94,7 +113,6 @@ export function patroniYaml(stemhub: StemHub, _clusterDomain: string): string {
     },
     ctl: { cacert: `${tls}/ca.crt` },
     bootstrap: {
-      dcs: dynamicConfiguration(stemhub.spec.database),
       initdb: [
         "data-checksums",
         { encoding: "UTF8" },
@@ -136,7 +154,7 @@ export function patroniYaml(stemhub: StemHub, _clusterDomain: string): string {
       ],
     },
     log: { level: "INFO" },
-  });
+  };
 }
 
 /** The address of a member, as its certificate names it. `$(POD_NAME)` is expanded by kubelet. */

@@ -1,7 +1,7 @@
 import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
-import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
+import { childMetadata, podLabels, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
 import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
@@ -36,7 +36,7 @@ export function databaseProxy(stemhub: StemHub, image: string, clusterDomain: st
         ...rollWithoutLoss,
         template: {
           metadata: {
-            labels: childLabels(name, "database-proxy"),
+            labels: podLabels(name, "database-proxy"),
             annotations: { "stemhub.dev/configuration": contentHash(configuration) },
           },
           spec: {

@@ -1,6 +1,6 @@
 import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
-import { childMetadata, type Part, selectorLabels } from "../metadata.ts";
+import { childMetadata, type Part, selectorLabels, serviceSelector } from "../metadata.ts";
 import { childNames } from "../names.ts";
 import { proxyPorts } from "./haproxy.ts";
 import { databasePorts, patroniLabels } from "./patroni.ts";
@@ -15,8 +15,7 @@ import { databasePorts, patroniLabels } from "./patroni.ts";
 export function databaseServices(stemhub: StemHub): KubeObject[] {
   const name = stemhub.metadata.name;
   const names = childNames(name);
-  const database = selectorLabels(name, "database");
-  const proxy = selectorLabels(name, "database-proxy");
+  const proxy = serviceSelector(name, "database-proxy");
   const service = (serviceName: string, part: Part, spec: Record<string, unknown>): KubeObject => ({
     apiVersion: "v1",
     kind: "Service",
@@ -30,14 +29,15 @@ export function databaseServices(stemhub: StemHub): KubeObject[] {
     service(names.database, "database-proxy", { selector: proxy, ports: postgres(proxyPorts.primaryFirst) }),
     service(names.databaseReadOnly, "database-proxy", { selector: proxy, ports: postgres(proxyPorts.replicasFirst) }),
     service(names.databaseReadWrite, "database", {
-      selector: { ...database, [patroniLabels.role]: patroniLabels.primary },
+      selector: { ...serviceSelector(name, "database"), [patroniLabels.role]: patroniLabels.primary },
       ports: postgres("postgres"),
     }),
     service(names.databasePods, "database", {
       clusterIP: "None",
       // A member that is not ready must be found by its peers, or it could never become ready.
       publishNotReadyAddresses: true,
-      selector: database,
+      // Also on a lost node: whoever is cut off from the operator may not be from its peers.
+      selector: selectorLabels(name, "database"),
       ports: [
         ...postgres("postgres"),
         { name: "patroni", port: databasePorts.patroni, targetPort: "patroni", protocol: "TCP" },

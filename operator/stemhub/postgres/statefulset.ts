@@ -1,11 +1,12 @@
 import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
-import { childLabels, childMetadata, selectorLabels } from "../metadata.ts";
+import { childLabels, childMetadata, podLabels, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
 import { spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
-import { databasePaths, databasePorts, memberHost, patroniLabels, patroniYaml } from "./patroni.ts";
+import { restartHash } from "./parameters.ts";
+import { databasePaths, databasePorts, memberConfiguration, memberHost, patroniLabels } from "./patroni.ts";
 
 /** The uid of the image's postgres user; the volume's group is the same number. */
 const postgresUid = 999;
@@ -16,6 +17,13 @@ const defaultResources = {
   limits: { memory: "1Gi" },
 } as const;
 
+interface StatefulSetInput {
+  readonly stemhub: StemHub;
+  readonly replicas: number;
+  readonly image: string;
+  readonly clusterDomain: string;
+}
+
 /**
  * The database's pods and volumes.
  *
@@ -23,24 +31,25 @@ const defaultResources = {
  * - Each member on a node of its own, where there are as many.
  * - Volumes outlive the StatefulSet (Kubernetes' default); removing them is deletion.ts's work, when the spec asks.
  */
-export function databaseStatefulSet(stemhub: StemHub, image: string, clusterDomain: string): KubeObject {
+export function databaseStatefulSet({ stemhub, replicas, image, clusterDomain }: StatefulSetInput): KubeObject {
   const name = stemhub.metadata.name;
   const names = childNames(name);
-  const { instances, storage, resources } = stemhub.spec.database;
+  const { storage, resources } = stemhub.spec.database;
   const selector = selectorLabels(name, "database");
-  const podLabels = { ...childLabels(name, "database"), [patroniLabels.scope]: names.database };
-  const config = patroniYaml(stemhub, clusterDomain);
+  const labels = { ...podLabels(name, "database"), [patroniLabels.scope]: names.database };
   return {
     apiVersion: "apps/v1",
     kind: "StatefulSet",
     metadata: childMetadata(stemhub, names.database, "database"),
     spec: {
       serviceName: names.databasePods,
-      replicas: instances,
+      replicas,
+      // The order in which members restart is ours (restart.ts): Kubernetes' own knows no primary.
+      updateStrategy: { type: "OnDelete" },
       podManagementPolicy: "Parallel",
       selector: { matchLabels: selector },
       template: {
-        metadata: { labels: podLabels, annotations: { "stemhub.dev/configuration": contentHash(config) } },
+        metadata: { labels, annotations: restartingAnnotations(stemhub) },
         spec: {
           serviceAccountName: names.database,
           // Patroni keeps its lock and its labels in the API server.
@@ -122,6 +131,15 @@ export function databaseStatefulSet(stemhub: StemHub, image: string, clusterDoma
         },
       ],
     },
+  };
+}
+
+/** Another value of one of these is another template, so that the members restart. */
+function restartingAnnotations(stemhub: StemHub): Record<string, string> {
+  const parameters = restartHash(stemhub);
+  return {
+    "stemhub.dev/configuration": contentHash(JSON.stringify(memberConfiguration(stemhub))),
+    ...(parameters === undefined ? {} : { "stemhub.dev/parameters": parameters }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { childLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
 import { patroniLabels } from "./patroni.ts";
-import type { Topology } from "./topology.ts";
+import type { Member, Topology } from "./topology.ts";
 
 /**
  * Asks for another primary. Its first word is the pod that is to become primary, or `any`; what follows it makes a
@@ -29,18 +29,39 @@ export type SwitchoverDecision =
   /** What Patroni was asked for must not come true later. */
   | { readonly step: "withdraw"; readonly report: SwitchoverStatus };
 
-/** Decides by the annotation, by what the status says of the last request, and by who is primary now. */
-export function decideSwitchover(stemhub: StemHub, topology: Topology, now: number): SwitchoverDecision {
+/** Why the operator itself wants another primary, and who may become it. */
+export interface SwitchoverWish {
+  readonly cause: "Restart" | "ScaleDown";
+  readonly mayBecomePrimary: (member: Member) => boolean;
+}
+
+/** How long one that failed is let rest before the operator tries again of itself. */
+export const switchoverRestMs = 60_000;
+
+/** What a switchover is decided by: the annotation and the last report are read from `stemhub`. */
+export interface SwitchoverFacts {
+  readonly stemhub: StemHub;
+  readonly topology: Topology;
+  readonly wish?: SwitchoverWish | undefined;
+  readonly now: number;
+}
+
+/** One at a time: what was begun is ended first, then comes what a person asks for, then what a change needs. */
+export function decideSwitchover({ stemhub, topology, wish, now }: SwitchoverFacts): SwitchoverDecision {
   const request = stemhub.metadata.annotations?.[switchoverAnnotation]?.trim();
   const last = stemhub.status?.database?.switchover;
   if (last?.phase === "Requested") return pursue(last, topology, now);
-  if (!request || request === last?.request) return { step: "none" };
+  if (request && request !== last?.request) return decideRequest(request, topology, now);
+  if (wish) return decideWish(wish, last, topology, now);
+  return { step: "none" };
+}
 
+function decideRequest(request: string, topology: Topology, now: number): SwitchoverDecision {
   const { primary, members } = topology;
   const since = new Date(now).toISOString();
   const close = (phase: "Refused" | "Done", message: string): SwitchoverDecision => ({
     step: "close",
-    report: { request, phase, since, message },
+    report: { cause: "Annotation", request, phase, since, message },
   });
   const wanted = request.split(/\s+/)[0] ?? "";
   const remedy = "Annotate again with another text after the pod's name.";
@@ -56,8 +77,26 @@ export function decideSwitchover(stemhub: StemHub, topology: Topology, now: numb
     const names = candidates.map((member) => member.pod).join(", ");
     return close("Refused", `Not in sync: ${names}. Writes could be lost. ${remedy}`);
   }
-  const message = `Patroni is asked to make ${to} primary in place of ${primary}.`;
-  return { step: "open", report: { request, phase: "Requested", from: primary, to, since, message } };
+  return open({ cause: "Annotation", request, from: primary, to, since });
+}
+
+function decideWish(
+  { cause, mayBecomePrimary }: SwitchoverWish,
+  last: SwitchoverStatus | undefined,
+  { primary, members }: Topology,
+  now: number,
+): SwitchoverDecision {
+  const restMs = last?.phase === "Failed" ? Date.parse(last.since) + switchoverRestMs - now : 0;
+  if (restMs > 0) return { step: "wait", requeueAfterMs: restMs };
+  const to = members.find((member) => member.pod !== primary && member.inSync && mayBecomePrimary(member))?.pod;
+  if (!primary || !to) return { step: "none" };
+  const { request } = last ?? {};
+  return open({ cause, ...(request ? { request } : {}), from: primary, to, since: new Date(now).toISOString() });
+}
+
+function open(wanted: Omit<SwitchoverStatus, "phase" | "message">): SwitchoverDecision {
+  const message = `Patroni is asked to make ${wanted.to} primary in place of ${wanted.from}.`;
+  return { step: "open", report: { ...wanted, phase: "Requested", message } };
 }
 
 function pursue(last: SwitchoverStatus, { primary }: Topology, now: number): SwitchoverDecision {

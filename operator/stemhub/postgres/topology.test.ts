@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { aPod } from "../../testing/pods.ts";
+import { noTopology } from "../../testing/topology.ts";
 import { patroniLabels } from "./patroni.ts";
 import { readTopology } from "./topology.ts";
 
@@ -9,6 +10,10 @@ const replica = { [patroniLabels.role]: "replica" };
 
 function store(part: string, annotations: Record<string, string>): KubeObject {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `studio-db-${part}`, annotations } };
+}
+
+function statefulSet(status: object): KubeObject {
+  return { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "studio-db", generation: 2 }, status };
 }
 
 const healthy = {
@@ -20,8 +25,10 @@ const healthy = {
   leader: store("leader", { leader: "studio-db-0" }),
   sync: store("sync", { leader: "studio-db-0", sync_standby: "studio-db-1,studio-db-2", quorum: "1" }),
   config: store("config", { initialize: "7300000000000000000" }),
+  statefulSet: statefulSet({ observedGeneration: 2, updateRevision: "b" }),
 };
 
+const nothing = { leader: undefined, sync: undefined, config: undefined, statefulSet: undefined };
 const inSync = (sources: Parameters<typeof readTopology>[0]) =>
   readTopology(sources)
     .members.filter((member) => member.inSync)
@@ -36,8 +43,8 @@ describe("given pods and Patroni's store, when the topology is read", () => {
   });
 
   test("then before the first start there is no primary, no member and no data", () => {
-    const topology = readTopology({ pods: [], leader: undefined, sync: undefined, config: undefined });
-    expect(topology).toEqual({ primary: undefined, members: [], initialized: false });
+    const topology = readTopology({ ...nothing, pods: [] });
+    expect(topology).toEqual(noTopology);
   });
 
   test("then a label that outlived its lock makes no primary: the node it is on may have vanished", () => {
@@ -63,5 +70,19 @@ describe("given pods and Patroni's store, when the topology is read", () => {
   test("then members are in the order of their ordinals, ten after nine", () => {
     const pods = [10, 9, 0].map((i) => aPod({ name: `studio-db-${i}`, labels: replica }));
     expect(readTopology({ ...healthy, pods }).members.map((member) => member.ordinal)).toEqual([0, 9, 10]);
+  });
+
+  test("then a pod of another revision than the StatefulSet's newest is outdated", () => {
+    const pods = ["a", "b"].map((revision, i) =>
+      aPod({ name: `studio-db-${i}`, labels: { ...replica, "controller-revision-hash": revision } }),
+    );
+    const topology = readTopology({ ...healthy, pods });
+    expect(topology.settled).toBe(true);
+    expect(topology.members.map((member) => member.outdated)).toEqual([true, false]);
+  });
+
+  test("then a StatefulSet whose newest template nobody has looked at is not settled", () => {
+    const unseen = statefulSet({ observedGeneration: 1, updateRevision: "a" });
+    expect(readTopology({ ...healthy, statefulSet: unseen }).settled).toBe(false);
   });
 });

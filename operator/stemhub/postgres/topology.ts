@@ -11,6 +11,14 @@ export interface Member {
   /** Every acknowledged write is in its WAL, or a majority's that it belongs to: the primary, and the quorum's standbys. */
   readonly inSync: boolean;
   readonly node: string | undefined;
+  /** Of this pod, and not of the next one with its name. */
+  readonly uid: string;
+  /** It is on its way out. */
+  readonly ending: boolean;
+  /** Its container runs, whatever PostgreSQL in it does. */
+  readonly started: boolean;
+  /** It was made from an older template than the StatefulSet's. */
+  readonly outdated: boolean;
 }
 
 /** What the database looks like now, derived afresh on every pass. */
@@ -20,6 +28,8 @@ export interface Topology {
   readonly members: readonly Member[];
   /** Patroni has written a system identifier: there is data, made once. */
   readonly initialized: boolean;
+  /** The StatefulSet's controller has taken up the newest template: `outdated` can be believed. */
+  readonly settled: boolean;
 }
 
 /** What the topology is derived from. Absent is undefined: nothing of it exists before the first start. */
@@ -29,15 +39,17 @@ export interface TopologySources {
   readonly leader: KubeObject | undefined;
   readonly sync: KubeObject | undefined;
   readonly config: KubeObject | undefined;
+  readonly statefulSet: KubeObject | undefined;
 }
 
 /**
  * Reads the topology from pods and Patroni's store. A pod counts as primary only when label and lock agree: a node that
  * vanished keeps its label, and a lock may outlive its holder by the TTL.
  */
-export function readTopology({ pods, leader, sync, config }: TopologySources): Topology {
+export function readTopology({ pods, leader, sync, config, statefulSet }: TopologySources): Topology {
   const holder = leader?.metadata.annotations?.leader;
   const standbys = new Set((sync?.metadata.annotations?.sync_standby ?? "").split(",").filter(Boolean));
+  const { updateRevision, observedGeneration } = (statefulSet?.status ?? {}) as StatefulSetStatus;
   const members = pods
     .map((pod): Member => {
       const label = pod.metadata.labels?.[patroniLabels.role];
@@ -50,6 +62,10 @@ export function readTopology({ pods, leader, sync, config }: TopologySources): T
         ready,
         inSync: ready && (primary || standbys.has(pod.metadata.name)),
         node: (pod.spec as { nodeName?: string } | undefined)?.nodeName,
+        uid: pod.metadata.uid ?? "",
+        ending: pod.metadata.deletionTimestamp !== undefined,
+        started: isStarted(pod),
+        outdated: updateRevision !== undefined && pod.metadata.labels?.[revisionLabel] !== updateRevision,
       };
     })
     .sort((a, b) => a.ordinal - b.ordinal);
@@ -57,7 +73,21 @@ export function readTopology({ pods, leader, sync, config }: TopologySources): T
     primary: members.find((member) => member.role === "primary" && member.ready)?.pod,
     members,
     initialized: config?.metadata.annotations?.initialize !== undefined,
+    settled: statefulSet !== undefined && observedGeneration === statefulSet.metadata.generation,
   };
+}
+
+interface StatefulSetStatus {
+  readonly observedGeneration?: number;
+  readonly updateRevision?: string;
+}
+
+/** By this the StatefulSet's controller tells which template a pod was made from. */
+const revisionLabel = "controller-revision-hash";
+
+function isStarted(pod: KubeObject): boolean {
+  const status = pod.status as { containerStatuses?: { state?: { running?: object } }[] } | undefined;
+  return status?.containerStatuses?.every((container) => container.state?.running !== undefined) ?? false;
 }
 
 /** Is the pod's Ready condition True, and is it not on its way out? */

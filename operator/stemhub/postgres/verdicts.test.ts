@@ -1,19 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { Member, Topology } from "./topology.ts";
+import { aMember, aTopology } from "../../testing/topology.ts";
+import type { Topology } from "./topology.ts";
 import { databaseAvailable, databaseRedundant, databaseSummary } from "./verdicts.ts";
 
-const member = (ordinal: number, facts: Partial<Member> = {}): Member => ({
-  pod: `studio-db-${ordinal}`,
-  ordinal,
-  role: "replica",
-  ready: true,
-  inSync: true,
-  node: `n${ordinal + 1}`,
-  ...facts,
-});
-const three = [member(0, { role: "primary" }), member(1), member(2)];
+const three = aTopology().members;
 const facts = (topology: Partial<Topology>, more: { instances?: number; podTrouble?: string } = {}) => ({
-  topology: { primary: "studio-db-0", members: three, initialized: true, ...topology },
+  topology: aTopology(topology),
   instances: more.instances ?? 3,
   podTrouble: more.podTrouble,
   name: "studio-db",
@@ -43,7 +35,7 @@ describe("DatabaseAvailable", () => {
 });
 
 describe("DatabaseRedundant", () => {
-  const oneBehind = facts({ members: [member(0, { role: "primary" }), member(1), member(2, { inSync: false })] });
+  const oneBehind = facts({ members: [aMember(0, { role: "primary" }), aMember(1), aMember(2, { inSync: false })] });
 
   test.each([
     ["all in sync", facts({}), undefined, "True", "AllInSync"],
@@ -52,13 +44,19 @@ describe("DatabaseRedundant", () => {
     ["one behind, grown from a single instance", oneBehind, "SingleInstance", "False", "Forming"],
     ["one behind, whole before", oneBehind, "AllInSync", "False", "MembersMissing"],
     ["one behind for a while", oneBehind, "MembersMissing", "False", "MembersMissing"],
-    ["one instance", facts({ members: [member(0)] }, { instances: 1 }), undefined, "False", "SingleInstance"],
+    ["one instance", facts({ members: [aMember(0)] }, { instances: 1 }), undefined, "False", "SingleInstance"],
   ])("given %s", (_, given, before, status, reason) => {
-    expect(databaseRedundant(given, before)).toMatchObject({ status, reason });
+    expect(databaseRedundant(given, { reason: before, instances: 3 })).toMatchObject({ status, reason });
   });
 
   test("then the message names the member that is waited for, also one whose pod does not exist", () => {
-    expect(databaseRedundant(facts({ members: three.slice(0, 2) }), undefined).message).toContain("studio-db-2");
+    const given = facts({ members: three.slice(0, 2) });
+    expect(databaseRedundant(given, { reason: undefined, instances: 3 }).message).toContain("studio-db-2");
+  });
+
+  test("given a whole database that is to grow, then it is Forming, and not in trouble", () => {
+    const given = facts({}, { instances: 5 });
+    expect(databaseRedundant(given, { reason: "AllInSync", instances: 3 }).reason).toBe("Forming");
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Verdict } from "../conditions.ts";
+import type { RestartDecision } from "./restart.ts";
 import type { Topology } from "./topology.ts";
 
 /** What the database's conditions are judged from. */
@@ -51,12 +52,17 @@ export function databaseAvailable(facts: DatabaseFacts, before: string | undefin
 /**
  * DatabaseRedundant: would losing any one member lose nothing? Every wanted member must be in sync.
  *
- * @param before the condition's former reason. A database that has never been whole is Forming, and Ready waits for it;
- *   one that was whole and lost a member is MembersMissing, and goes on being Ready.
+ * @param before the condition's former reason, and how many members were wanted then. A database that has never been
+ *   whole, also since it was to grow, is Forming, and Ready waits for it; one that was whole and lost a member is
+ *   MembersMissing, and goes on being Ready.
  */
-export function databaseRedundant(facts: DatabaseFacts, before: string | undefined): Verdict {
+export function databaseRedundant(
+  facts: DatabaseFacts,
+  before: { readonly reason: string | undefined; readonly instances: number | undefined },
+): Verdict {
   const type = "DatabaseRedundant";
-  const inSync = facts.topology.members.filter((member) => member.inSync).length;
+  const wanted = facts.topology.members.filter((member) => member.ordinal < facts.instances);
+  const inSync = wanted.filter((member) => member.inSync).length;
   const summary = databaseSummary(facts);
   if (facts.instances === 1) {
     return {
@@ -67,18 +73,43 @@ export function databaseRedundant(facts: DatabaseFacts, before: string | undefin
     };
   }
   if (inSync >= facts.instances) return { type, status: "True", reason: "AllInSync", message: `${summary}.` };
+  const grown = before.instances !== undefined && before.instances < facts.instances;
+  const wasWhole = !grown && (before.reason === "AllInSync" || before.reason === "MembersMissing");
   const behind = Array.from({ length: facts.instances }, (_, i) => `${facts.name}-${i}`).filter(
     (pod) => !facts.topology.members.some((member) => member.pod === pod && member.inSync),
   );
   return {
     type,
     status: "False",
-    reason: before === "AllInSync" || before === "MembersMissing" ? "MembersMissing" : "Forming",
+    reason: wasWhole ? "MembersMissing" : "Forming",
     message: facts.podTrouble ?? `${summary}: waiting for ${behind.join(", ")}.`,
   };
 }
 
+/**
+ * What of the spec the members do not carry yet: a restart that goes from one to the next, or members that are to leave.
+ * Undefined when all of it is carried out.
+ *
+ * @param restart what is being done about it
+ */
+export function databaseChange(
+  { topology, instances, podTrouble }: DatabaseFacts,
+  restart: RestartDecision,
+): { readonly reason: string; readonly message: string } | undefined {
+  const { members, settled } = topology;
+  const outdated = members.filter((member) => member.outdated).map((member) => member.pod);
+  if (!settled || outdated.length > 0) {
+    const next = podTrouble ?? ("message" in restart ? restart.message : "");
+    const who = outdated.length > 0 ? `still to restart: ${outdated.join(", ")}. ` : "";
+    return { reason: "MembersRestarting", message: `A change of the database is carried out; ${who}${next}` };
+  }
+  if (members.length <= instances) return undefined;
+  const leaving = members.filter((member) => member.ordinal >= instances).map((member) => member.pod);
+  return { reason: "MembersLeaving", message: `To leave when those that stay are in sync: ${leaving.join(", ")}.` };
+}
+
 /** "3/3 in sync": the printed column. */
 export function databaseSummary({ topology, instances }: Pick<DatabaseFacts, "topology" | "instances">): string {
-  return `${topology.members.filter((member) => member.inSync).length}/${instances} in sync`;
+  const inSync = topology.members.filter((member) => member.inSync && member.ordinal < instances).length;
+  return `${inSync}/${instances} in sync`;
 }
