@@ -52,7 +52,12 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._as, f"{os.environ['POSTGRES_BIN']}/{program}", *arguments]
-        subprocess.run(command, check=True, cwd=self.directory, capture_output=True)
+        env = {**os.environ, "LC_ALL": "C.UTF-8"}  # the machine's own locale may be one that it does not have
+        # Into a file, not a pipe: the server that pg_ctl starts would hold a pipe open for as long as it lives.
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(command, cwd=self.directory, env=env, stdout=output, stderr=subprocess.STDOUT)
+            output.seek(0)
+            assert done.returncode == 0, f"{program} ended with {done.returncode}: {output.read().decode()}"
 
     def create(self) -> None:
         if self._as:
