@@ -26,7 +26,8 @@ beforeAll(async () => {
   ({ cluster } = await chooseCluster());
   const spec = {
     database: { storage: { size: "1Gi" } },
-    components: { api: echoComponent("1.0.0", { replicas: { min: 2 } }) },
+    // One a node: so Services of the app lead to each.
+    components: { api: echoComponent("1.0.0", { replicas: { min: 3 } }) },
   };
   await kubectl.apply(echoStemHub("studio", { spec }));
   await untilStemHub(kubectl, "studio");
@@ -42,12 +43,14 @@ test.each(["on another node", "on that node", "nowhere"] as const)(
   async (operator) => {
     await untilInSync(kubectl, "studio", 60_000);
     const node = await primaryNode();
-    if (operator === "on that node") await moveLeader((leaderNode) => leaderNode === node);
-    if (operator === "on another node") await moveLeader((leaderNode) => leaderNode !== node);
+    if (operator === "on that node") await moveLeader(node, "to");
+    if (operator === "on another node") await moveLeader(node, "away from");
     if (operator === "nowhere") await scaleOperator(0);
     const database = await databaseClient(kubectl, "studio", image(), node);
     const load = await startLoad(kubectl, "studio", { image: image(), database, avoid: node });
 
+    const before = await servedOn(node);
+    expect(before).toEqual(expect.arrayContaining([expect.stringMatching(/-db-rw-/), expect.stringMatching(/-api-/)]));
     const began = performance.now();
     const since = () => `${((performance.now() - began) / 1_000).toFixed(0)} s`;
     cut = node;
@@ -68,8 +71,12 @@ test.each(["on another node", "on that node", "nowhere"] as const)(
     const { missing, said } = await accountOf(load, database);
     console.log(`node cut off, operator ${operator}: ${said}, whole ${wholeSeconds.toFixed(0)} s after it is healed`);
     expect(missing).toEqual([]);
-    // What was taken off comes back.
-    await eventually("Services lead to the node again", 30_000, async () => (await servedOn(node)).length > 0);
+    // What was taken off comes back; the Service of the primary is elsewhere now.
+    const again = before.filter((slice) => !slice.includes("-db-rw-"));
+    await eventually("Services lead to the node again", 30_000, async () => {
+      const served = await servedOn(node);
+      return again.every((slice) => served.includes(slice));
+    });
   },
   300_000,
 );
@@ -83,14 +90,21 @@ function nodeOf(pod: KubeObject): string {
   return (pod.spec as { nodeName: string }).nodeName;
 }
 
-/** Ends the leader until one leads that lives where it should; the two replicas are on two nodes. */
-async function moveLeader(fits: (node: string) => boolean): Promise<void> {
-  await eventually("the operator's leader is where the test wants it", 120_000, async () => {
-    const leader = await operatorLeader(system);
-    if (fits(nodeOf(await system.get(`pod/${leader}`)))) return true;
-    await system.delete(`pod/${leader}`, { wait: true });
-    return false;
-  });
+/** Ends the leader until one leads that lives on the node, or on another. New pods can only be placed where it should live. */
+async function moveLeader(node: string, where: "to" | "away from"): Promise<void> {
+  const nodes = (await system.list("nodes")).map(({ metadata }) => metadata.name);
+  const closed = nodes.filter((name) => (name === node) === (where === "away from"));
+  await system.run(["cordon", ...closed]);
+  try {
+    await eventually(`the operator's leader moved ${where} ${node}`, 120_000, async () => {
+      const leader = await operatorLeader(system);
+      if (!closed.includes(nodeOf(await system.get(`pod/${leader}`)))) return true;
+      await system.delete(`pod/${leader}`, { wait: true });
+      return false;
+    });
+  } finally {
+    await system.run(["uncordon", ...closed]);
+  }
 }
 
 async function scaleOperator(replicas: number): Promise<void> {
