@@ -102,13 +102,14 @@ interface Rule {
 }
 
 describe("what the operator may do", () => {
-  test("cluster-wide: see StemHubs, report on them, hold a finalizer, and nothing else", async () => {
+  test("cluster-wide: see StemHubs, report on them, hold a finalizer, see nodes, and nothing else", async () => {
     const objects = await render(everything);
     const bindings = ofKind(objects, "ClusterRoleBinding");
     expect(bindings.map((binding) => binding.roleRef.name)).toEqual(["stemhub-operator"]);
     expect(the(objects, "ClusterRole", "stemhub-operator").rules).toEqual([
       { apiGroups: ["stemhub.dev"], resources: ["stemhubs"], verbs: ["get", "list", "watch", "patch"] },
       { apiGroups: ["stemhub.dev"], resources: ["stemhubs/status"], verbs: ["get", "patch", "update"] },
+      { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
       { apiGroups: ["stemhub.dev"], resources: ["stemhubs/finalizers"], verbs: ["update"] },
     ]);
   });
@@ -118,7 +119,7 @@ describe("what the operator may do", () => {
     expect(roles).toHaveLength(4);
     for (const rule of roles.flatMap((role) => role.rules as Rule[])) {
       const words = [...rule.apiGroups, ...rule.resources, ...rule.verbs];
-      for (const forbidden of ["*", "escalate", "bind", "impersonate", "pods/exec", "pods/attach", "nodes"]) {
+      for (const forbidden of ["*", "escalate", "bind", "impersonate", "pods/exec", "pods/attach", "nodes/proxy"]) {
         expect(words).not.toContain(forbidden);
       }
     }

@@ -13,6 +13,7 @@ import { createCache } from "./runtime/watch-cache.ts";
 import { readSettings } from "./settings.ts";
 import { ownedKinds } from "./stemhub/kinds.ts";
 import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";
+import { nodeKind, onCordon } from "./stemhub/nodes/cordon.ts";
 import { leaseKind, nodeLeaseNamespace, watchNodes } from "./stemhub/nodes/watch.ts";
 import { reconcileStemHub } from "./stemhub/reconcile.ts";
 
@@ -59,7 +60,7 @@ async function main(): Promise<void> {
         log,
         signal: leadership.signal,
         metrics,
-        clusterWide: [{ kind: stemhubKind }, { kind: leaseKind, namespace: nodeLeaseNamespace }],
+        clusterWide: [{ kind: stemhubKind }, { kind: nodeKind }, { kind: leaseKind, namespace: nodeLeaseNamespace }],
         perNamespace: ownedKinds.map(({ kind }) => ({ kind, labelSelector })),
         fieldManager,
       });
@@ -79,10 +80,15 @@ async function main(): Promise<void> {
         cache,
         primary: { kind: stemhubKind },
         owned: ownedKinds,
-        alsoWhen: (reconcile) =>
-          nodes.onChange(() => {
+        alsoWhen: (reconcile) => {
+          const all = () => {
             for (const stemhub of cache.list(stemhubKind, undefined)) reconcile(keyOf(stemhub));
-          }),
+          };
+          const unsubscribe = [nodes.onChange(all), onCordon(cache, all)];
+          return () => {
+            for (const end of unsubscribe) end();
+          };
+        },
         ownerOf: (object) => object.metadata.labels?.[stemhubLabel],
         reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes }),
         clock,

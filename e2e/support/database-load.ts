@@ -143,7 +143,8 @@ import psycopg2
 dsn, statement, every = sys.argv[1], sys.argv[2], float(sys.argv[3])
 dsn += " user=" + os.environ["app_username"] + " connect_timeout=2 tcp_user_timeout=2000 keepalives_idle=1 keepalives_interval=1 keepalives_count=2"
 os.environ["PGPASSWORD"] = os.environ["app_password"]
-number, connection = 0, None
+# Not from 1: a former writer, killed just now, may still be at it, and must not meet this one's rows.
+number, connection = int(time.time() * 1000), None
 while True:
     due = time.time() + every
     number += 1

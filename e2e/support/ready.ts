@@ -30,6 +30,8 @@ export interface SeenStemHub extends KubeObject {
       readonly instances?: number;
       readonly ready?: number;
       readonly inSync?: number;
+      readonly switchover?: { readonly cause: string; readonly phase: string };
+      readonly rebuilds?: readonly { readonly member: string; readonly reason: string }[];
     };
     readonly components?: readonly {
       readonly name: string;

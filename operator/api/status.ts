@@ -23,10 +23,10 @@ export type Condition = z.output<typeof conditionSchema>;
 const switchoverSchema = z
   .object({
     cause: z
-      .enum(["Annotation", "Restart", "ScaleDown"])
+      .enum(["Annotation", "Restart", "ScaleDown", "Drain"])
       .meta(
         field(
-          "Annotation: a person asked. Restart: the primary is the last to restart for a change. ScaleDown: the primary is to leave.",
+          "Annotation: a person asked. Restart: the primary is the last to restart for a change. ScaleDown: the primary is to leave. Drain: its node is closed to new pods.",
         ),
       ),
     request: text(
@@ -45,6 +45,27 @@ const switchoverSchema = z
 
 /** How a switchover went. */
 export type SwitchoverStatus = z.output<typeof switchoverSchema>;
+
+const outOfSyncSchema = z
+  .object({
+    member: text("Its pod.", 253),
+    since: text("When that was first seen, as RFC 3339.", 32),
+  })
+  .meta(field("A member that is not in sync."));
+
+/** A member that is not in sync, and since when. */
+export type OutOfSyncStatus = z.output<typeof outOfSyncSchema>;
+
+const rebuildSchema = z
+  .object({
+    member: text("Its pod.", 253),
+    at: text("When its volume was given up, as RFC 3339.", 32),
+    reason: text("What was wrong with the former copy.", 1024),
+  })
+  .meta(field("A member that was given a new volume, and copied the primary anew."));
+
+/** A member that was rebuilt. */
+export type RebuildStatus = z.output<typeof rebuildSchema>;
 
 /** What the operator reports. */
 export const statusSchema = z
@@ -85,6 +106,14 @@ export const statusSchema = z
         inSync: count("Members that are in sync with the primary, itself among them."),
         summary: text("The same for people: 3/3 in sync.", 64),
         switchover: switchoverSchema.optional(),
+        outOfSync: z
+          .array(outOfSyncSchema)
+          .meta(field("Members that are not in sync; absent when all are.", [], { maxItems: 5, ...keyedBy("member") }))
+          .optional(),
+        rebuilds: z
+          .array(rebuildSchema)
+          .meta(field("Members that were rebuilt within the last six hours; the newest last.", [], { maxItems: 15 }))
+          .optional(),
       })
       .meta(field("The members of the database."))
       .optional(),

@@ -30,6 +30,7 @@ export function observe(cache: CacheReader, stemhub: StemHub): World {
   const configMaps = list(kinds.configMap);
   const store = (part: string) => configMaps.find((object) => object.metadata.name === `${names.database}-${part}`);
   const pods = list(kinds.pod);
+  const claims = list(kinds.claim);
   const statefulSet = cache.get(kinds.statefulSet, namespace, names.database);
   const database = selectorLabels(name, "database");
   return {
@@ -39,6 +40,7 @@ export function observe(cache: CacheReader, stemhub: StemHub): World {
       sync: store("sync"),
       config: store("config"),
       statefulSet,
+      claims,
     }),
     pods,
     secrets: new Map(list(kinds.secret).map((object) => [object.metadata.name, object])),
@@ -46,7 +48,7 @@ export function observe(cache: CacheReader, stemhub: StemHub): World {
     autoscalers: list(kinds.autoscaler),
     jobs: list(kinds.job),
     configMaps,
-    claims: list(kinds.claim),
+    claims,
     statefulSet,
   };
 }

@@ -4,13 +4,17 @@ import { desiredGateway } from "./gateway/desired.ts";
 import { kinds, prunedKinds } from "./kinds.ts";
 import { fieldManager, stemhubLabel } from "./metadata.ts";
 import { childNames, patroniStoreNames } from "./names.ts";
+import { isCordoned } from "./nodes/cordon.ts";
 import { servingChanges, servingPatch } from "./nodes/serving.ts";
 import { podsOf } from "./observe.ts";
+import { firstPodTrouble } from "./pod-trouble.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
 import { checkedParameters } from "./postgres/parameters.ts";
+import { decideRebuild, outOfSyncSince } from "./postgres/rebuild.ts";
 import { decideRestart } from "./postgres/restart.ts";
 import { decideScale } from "./postgres/scale.ts";
 import { decideSwitchover, switchoverRequest } from "./postgres/switchover.ts";
+import { memberClaim } from "./postgres/topology.ts";
 import { migrationJob } from "./release/job.ts";
 import { ledger, readLedger } from "./release/ledger.ts";
 import { lastLine, logTail, logTailLines } from "./release/log-tail.ts";
@@ -32,6 +36,8 @@ export const phases: readonly Phase[] = [
   { name: "secrets", required: true, run: createSecrets },
   { name: "database", run: applyDatabase },
   { name: "restart", run: restartMembers },
+  { name: "rebuild", run: rebuildMembers },
+  { name: "drain", run: leaveCordonedNode },
   { name: "switchover", run: switchOver },
   { name: "gateway", run: applyGateway },
   { name: "release", run: migrate },
@@ -93,6 +99,49 @@ async function restartMembers(scope: Scope, { api, log }: Deps): Promise<void> {
       log.info({ pod: decision.pod, reason: decision.message }, "restarting a member");
       await api.delete(kinds.pod, stemhub.metadata.namespace, decision.pod, { uid: decision.uid });
   }
+}
+
+/** Gives a replica that cannot mend itself a new volume. Patroni copies the primary onto it. */
+async function rebuildMembers(scope: Scope, { api, clock, nodes, log }: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { instances } = stemhub.spec.database;
+  const now = clock.now();
+  const pods = podsOf(world, stemhub, "database");
+  const decision = decideRebuild({
+    topology: world.topology,
+    instances,
+    outOfSync: outOfSyncSince(world.topology, instances, stemhub.status?.database?.outOfSync ?? [], now),
+    rebuilds: scope.rebuilds,
+    hindered: ({ pod, node }) => {
+      const trouble = firstPodTrouble(pods.filter(({ metadata }) => metadata.name === pod));
+      return nodes.stateOf(node) === "lost" || (trouble !== undefined && trouble.reason !== "CrashLoop");
+    },
+    now,
+  });
+  switch (decision.step) {
+    case "none":
+      return;
+    case "wait":
+      scope.comeBackAfter(decision.requeueAfterMs);
+      return;
+    case "rebuild": {
+      const { member, report } = decision;
+      log.warn({ pod: member.pod, reason: report.reason }, "rebuilding a member");
+      const { namespace } = stemhub.metadata;
+      // The claim first: it goes when its pod has gone, and the next pod waits for that.
+      await api.delete(kinds.claim, namespace, memberClaim(member.pod));
+      await api.delete(kinds.pod, namespace, member.pod, { uid: member.uid });
+      scope.rebuilds = [...scope.rebuilds, report];
+      scope.comeBackAfter(0);
+    }
+  }
+}
+
+/** A node that is closed is about to be drained: its pods will be evicted, the primary's as a replica's. */
+async function leaveCordonedNode(scope: Scope, { cache }: Deps): Promise<void> {
+  const { primary, members } = scope.world.topology;
+  if (!isCordoned(cache, members.find(({ pod }) => pod === primary)?.node)) return;
+  scope.switchoverWish ??= { cause: "Drain", mayBecomePrimary: ({ node }) => !isCordoned(cache, node) };
 }
 
 /** Moves the primary's role where a person or a change asks for that. Patroni does it: the operator only leaves it the request. */

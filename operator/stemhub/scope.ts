@@ -1,4 +1,4 @@
-import type { StemHub, SwitchoverStatus } from "../api/stemhub.ts";
+import type { RebuildStatus, StemHub, SwitchoverStatus } from "../api/stemhub.ts";
 import { type ApplyDeps, applyIfChanged } from "../runtime/apply.ts";
 import type { ReconcileDeps } from "../runtime/controller.ts";
 import type { Recorder } from "../runtime/events.ts";
@@ -7,6 +7,7 @@ import type { Settings } from "../settings.ts";
 import { appliedAnnotation, fieldManager } from "./metadata.ts";
 import type { NodeWatch } from "./nodes/watch.ts";
 import { observe, type World } from "./observe.ts";
+import { recentRebuilds } from "./postgres/rebuild.ts";
 import type { SwitchoverWish } from "./postgres/switchover.ts";
 import type { Rollout } from "./release/rollout.ts";
 
@@ -39,6 +40,8 @@ export interface Scope {
   switchoverWish: SwitchoverWish | undefined;
   /** What the status is to say of the last switchover: the former report, or what the database phase found. */
   switchover: SwitchoverStatus | undefined;
+  /** Members that were rebuilt lately: the former report, and what the rebuild phase added. */
+  rebuilds: readonly RebuildStatus[];
   /** Applies an object unless the live one is already so. */
   readonly apply: (object: KubeObject) => Promise<void>;
 }
@@ -66,6 +69,7 @@ export function createScope(stemhub: StemHub, deps: Deps): Scope {
     release: {},
     switchoverWish: undefined,
     switchover: stemhub.status?.database?.switchover,
+    rebuilds: recentRebuilds(stemhub.status?.database?.rebuilds ?? [], deps.clock.now()),
     apply: async (object) => {
       desired.push(object);
       const { written, why } = await applyIfChanged(applyDeps(deps), object);

@@ -1,4 +1,10 @@
-import { componentsOf, type StemHub, type StemHubStatus, type SwitchoverStatus } from "../api/stemhub.ts";
+import {
+  componentsOf,
+  type RebuildStatus,
+  type StemHub,
+  type StemHubStatus,
+  type SwitchoverStatus,
+} from "../api/stemhub.ts";
 import type { EventDetails } from "../runtime/events.ts";
 import { type AppFacts, appAvailable, componentStatuses, rolloutsUnderWay } from "./app/status.ts";
 import { nextConditions, type Verdict } from "./conditions.ts";
@@ -6,6 +12,7 @@ import { gatewayUrl } from "./gateway/desired.ts";
 import { childNames } from "./names.ts";
 import { podsOf, type World } from "./observe.ts";
 import { firstPodTrouble } from "./pod-trouble.ts";
+import { isGivenUp, outOfSyncSince } from "./postgres/rebuild.ts";
 import { decideRestart } from "./postgres/restart.ts";
 import {
   type DatabaseFacts,
@@ -24,12 +31,14 @@ export interface StatusInput {
   readonly world: World | undefined;
   readonly release: ReleaseFindings;
   readonly switchover?: SwitchoverStatus | undefined;
+  readonly rebuilds?: readonly RebuildStatus[];
   readonly failure: Failure | undefined;
   readonly now: number;
 }
 
 /** The whole status after a pass: derived from what was seen, and from the former one only for transition times. */
-export function computeStatus({ stemhub, world, release, switchover, failure, now }: StatusInput): StemHubStatus {
+export function computeStatus(input: StatusInput): StemHubStatus {
+  const { stemhub, world, release, switchover, rebuilds = [], failure, now } = input;
   const previous = stemhub.status?.conditions ?? [];
   const generation = stemhub.metadata.generation ?? 0;
   if (!world) {
@@ -54,10 +63,12 @@ export function computeStatus({ stemhub, world, release, switchover, failure, no
     databaseRedundant: databaseRedundant(facts, {
       reason: formerReason("DatabaseRedundant"),
       instances: stemhub.status?.database?.instances,
+      givenUp: world.topology.members.map(({ pod }) => pod).filter((pod) => isGivenUp(pod, rebuilds, now)),
     }),
     appAvailable: appAvailable(app),
     releaseProgressing: releaseProgressing(releaseFacts),
   };
+  const outOfSync = outOfSyncSince(world.topology, facts.instances, stemhub.status?.database?.outOfSync ?? [], now);
   const releaseFailed = judged.releaseProgressing.reason === "MigrationFailed";
   const switchoverUnderWay = switchover?.phase === "Requested";
   const change = databaseChange(facts, decideRestart({ ...facts, switchoverUnderWay }));
@@ -76,6 +87,8 @@ export function computeStatus({ stemhub, world, release, switchover, failure, no
       inSync: world.topology.members.filter((member) => member.inSync).length,
       summary: databaseSummary(facts),
       ...(switchover ? { switchover } : {}),
+      ...(outOfSync.length > 0 ? { outOfSync } : {}),
+      ...(rebuilds.length > 0 ? { rebuilds: [...rebuilds] } : {}),
     },
     components: componentStatuses(app),
     gateway: { url: gatewayUrl(stemhub) },
@@ -105,7 +118,11 @@ export function announcedStatus(stemhub: StemHub, now: number): StemHubStatus | 
 
 /** Events for what changed between two statuses: conditions whose status or reason is another, and a switchover. */
 export function statusEvents(before: StemHubStatus | undefined, after: StemHubStatus): EventDetails[] {
-  return [...conditionEvents(before, after), ...switchoverEvents(before?.database, after.database)];
+  return [
+    ...conditionEvents(before, after),
+    ...switchoverEvents(before?.database, after.database),
+    ...rebuildEvents(before?.database, after.database),
+  ];
 }
 
 function switchoverEvents(before: StemHubStatus["database"], after: StemHubStatus["database"]): EventDetails[] {
@@ -113,6 +130,17 @@ function switchoverEvents(before: StemHubStatus["database"], after: StemHubStatu
   if (!report || (former?.since === report.since && former.phase === report.phase)) return [];
   const bad = report.phase === "Refused" || report.phase === "Failed";
   return [{ type: bad ? "Warning" : "Normal", reason: `Switchover${report.phase}`, note: report.message }];
+}
+
+function rebuildEvents(before: StemHubStatus["database"], after: StemHubStatus["database"]): EventDetails[] {
+  const known = new Set(before?.rebuilds?.map(({ member, at }) => `${member} ${at}`));
+  return (after?.rebuilds ?? [])
+    .filter(({ member, at }) => !known.has(`${member} ${at}`))
+    .map(({ member, reason }) => ({
+      type: "Warning",
+      reason: "MemberRebuilt",
+      note: `${member} is given a new volume and copies the primary anew: ${reason}.`,
+    }));
 }
 
 function conditionEvents(before: StemHubStatus | undefined, after: StemHubStatus): EventDetails[] {

@@ -4,13 +4,15 @@ import type { KubeObject } from "../runtime/objects.ts";
 export interface PodFacts {
   readonly name: string;
   readonly labels?: Record<string, string>;
+  readonly annotations?: Record<string, string>;
   readonly ready?: boolean;
   readonly node?: string;
   readonly deleting?: boolean;
 }
 
 /** A pod as kubelet reports it. */
-export function aPod({ name, labels = {}, ready = true, node = "n1", deleting = false }: PodFacts): KubeObject {
+export function aPod(facts: PodFacts): KubeObject {
+  const { name, labels = {}, annotations = {}, ready = true, node = "n1", deleting = false } = facts;
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -18,6 +20,7 @@ export function aPod({ name, labels = {}, ready = true, node = "n1", deleting = 
       name,
       namespace: "music",
       labels,
+      annotations,
       ...(deleting ? { deletionTimestamp: "2026-01-15T12:00:00Z" } : {}),
     },
     spec: { nodeName: node },

@@ -7,6 +7,7 @@ export function aMember(ordinal: number, facts: Partial<Member> = {}): Member {
   return {
     ...{ pod, ordinal, role, ready: true, inSync: true, node: `n${ordinal}`, uid: `uid-${pod}` },
     ...{ ending: false, started: true, outdated: false },
+    ...{ state: "running", streaming: true, createdMs: 0, volumeLost: false },
     ...facts,
   };
 }

@@ -133,6 +133,15 @@ test("given parameters, then they go before the defaults, and never before what 
   expect(parameters).toMatchObject({ max_wal_size: "4GB", wal_level: "replica", max_connections: "200" });
 });
 
+test.each([
+  ["10Gi", "2560MB"],
+  ["256Mi", "64MB"],
+])("a replica that is gone keeps at most a quarter of a volume of %s from being reused", (size, bound) => {
+  const { database } = aStemHub().spec;
+  const { parameters } = dynamicConfiguration({ ...database, storage: { size } }).postgresql;
+  expect(parameters.max_slot_wal_keep_size).toBe(bound);
+});
+
 test("Patroni's own law holds: the lock outlives a loop and two retries", () => {
   const { ttl, loop_wait, retry_timeout } = dynamicConfiguration(aStemHub().spec.database);
   expect(ttl).toBeGreaterThanOrEqual(loop_wait + 2 * retry_timeout);

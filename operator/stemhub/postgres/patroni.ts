@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import type { StemHub } from "../../api/stemhub.ts";
+import { parseQuantity } from "../../runtime/quantity.ts";
 import { childLabels } from "../metadata.ts";
 import { childNames, serviceHost } from "../names.ts";
 
@@ -50,9 +51,25 @@ export function dynamicConfiguration(database: StemHub["spec"]["database"]) {
     postgresql: {
       use_pg_rewind: true,
       use_slots: true,
-      parameters: { ...defaultParameters, ...database.parameters, ...managedParameters },
+      parameters: {
+        ...defaultParameters,
+        ...database.parameters,
+        ...managedParameters,
+        max_slot_wal_keep_size: slotBound(database.storage.size),
+      },
     },
   };
+}
+
+/**
+ * How much WAL is kept for a replica that is gone: a quarter of the volume, so that it never fills the primary's. A
+ * replica that is gone for longer is rebuilt (rebuild.ts).
+ */
+function slotBound(size: string | number): string {
+  const bytes = parseQuantity(size);
+  // The CRD lets nothing else through.
+  if (bytes === undefined) throw new Error(`database.storage.size is no quantity: ${size}`);
+  return `${Math.floor(bytes / 4 / 1024 ** 2)}MB`;
 }
 
 /** What the spec may change. */

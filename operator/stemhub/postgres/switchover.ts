@@ -31,7 +31,7 @@ export type SwitchoverDecision =
 
 /** Why the operator itself wants another primary, and who may become it. */
 export interface SwitchoverWish {
-  readonly cause: "Restart" | "ScaleDown";
+  readonly cause: "Restart" | "ScaleDown" | "Drain";
   readonly mayBecomePrimary: (member: Member) => boolean;
 }
 

@@ -26,9 +26,10 @@ const healthy = {
   sync: store("sync", { leader: "studio-db-0", sync_standby: "studio-db-1,studio-db-2", quorum: "1" }),
   config: store("config", { initialize: "7300000000000000000" }),
   statefulSet: statefulSet({ observedGeneration: 2, updateRevision: "b" }),
+  claims: [],
 };
 
-const nothing = { leader: undefined, sync: undefined, config: undefined, statefulSet: undefined };
+const nothing = { leader: undefined, sync: undefined, config: undefined, statefulSet: undefined, claims: [] };
 const inSync = (sources: Parameters<typeof readTopology>[0]) =>
   readTopology(sources)
     .members.filter((member) => member.inSync)
@@ -79,6 +80,33 @@ describe("given pods and Patroni's store, when the topology is read", () => {
     const topology = readTopology({ ...healthy, pods });
     expect(topology.settled).toBe(true);
     expect(topology.members.map((member) => member.outdated)).toEqual([true, false]);
+  });
+
+  test("then a member says itself what it does, and one that says nothing is no trouble to read", () => {
+    const said = [{ state: "running", replication_state: "streaming" }, { state: "start failed" }].map((words) =>
+      JSON.stringify(words),
+    );
+    const pods = [...said, "no JSON"].map((status, i) =>
+      aPod({ name: `studio-db-${i}`, labels: replica, annotations: { status } }),
+    );
+    const { members } = readTopology({ ...healthy, pods });
+    expect(members.map(({ state, streaming }) => [state, streaming])).toEqual([
+      ["running", true],
+      ["start failed", false],
+      [undefined, false],
+    ]);
+  });
+
+  test("then a claim whose volume is no more is told of its member", () => {
+    const claims = ["Bound", "Lost"].map((phase, i) => ({
+      ...{ apiVersion: "v1", kind: "PersistentVolumeClaim" },
+      ...{ metadata: { name: `data-studio-db-${i}` }, status: { phase } },
+    }));
+    expect(readTopology({ ...healthy, claims }).members.map(({ volumeLost }) => volumeLost)).toEqual([
+      false,
+      true,
+      false,
+    ]);
   });
 
   test("then a StatefulSet whose newest template nobody has looked at is not settled", () => {

@@ -19,6 +19,14 @@ export interface Member {
   readonly started: boolean;
   /** It was made from an older template than the StatefulSet's. */
   readonly outdated: boolean;
+  /** In Patroni's words: running, creating replica, start failed, …; undefined before its first. */
+  readonly state: string | undefined;
+  /** It is the primary, or receives WAL from one. */
+  readonly streaming: boolean;
+  /** When its pod was made, in ms since the epoch. */
+  readonly createdMs: number;
+  /** Kubernetes says that its volume is no more. */
+  readonly volumeLost: boolean;
 }
 
 /** What the database looks like now, derived afresh on every pass. */
@@ -40,21 +48,24 @@ export interface TopologySources {
   readonly sync: KubeObject | undefined;
   readonly config: KubeObject | undefined;
   readonly statefulSet: KubeObject | undefined;
+  readonly claims: readonly KubeObject[];
 }
 
 /**
  * Reads the topology from pods and Patroni's store. A pod counts as primary only when label and lock agree: a node that
  * vanished keeps its label, and a lock may outlive its holder by the TTL.
  */
-export function readTopology({ pods, leader, sync, config, statefulSet }: TopologySources): Topology {
+export function readTopology({ pods, leader, sync, config, statefulSet, claims }: TopologySources): Topology {
   const holder = leader?.metadata.annotations?.leader;
   const standbys = new Set((sync?.metadata.annotations?.sync_standby ?? "").split(",").filter(Boolean));
+  const lost = new Set(claims.filter(isLost).map((claim) => claim.metadata.name));
   const { updateRevision, observedGeneration } = (statefulSet?.status ?? {}) as StatefulSetStatus;
   const members = pods
     .map((pod): Member => {
       const label = pod.metadata.labels?.[patroniLabels.role];
       const ready = isReady(pod);
       const primary = label === patroniLabels.primary && pod.metadata.name === holder;
+      const { state, replication_state: replication } = patroniStatus(pod);
       return {
         pod: pod.metadata.name,
         ordinal: Number(pod.metadata.name.slice(pod.metadata.name.lastIndexOf("-") + 1)),
@@ -66,6 +77,10 @@ export function readTopology({ pods, leader, sync, config, statefulSet }: Topolo
         ending: pod.metadata.deletionTimestamp !== undefined,
         started: isStarted(pod),
         outdated: updateRevision !== undefined && pod.metadata.labels?.[revisionLabel] !== updateRevision,
+        state,
+        streaming: primary || replication === "streaming",
+        createdMs: Date.parse(pod.metadata.creationTimestamp ?? "") || 0,
+        volumeLost: lost.has(memberClaim(pod.metadata.name)),
       };
     })
     .sort((a, b) => a.ordinal - b.ordinal);
@@ -75,6 +90,30 @@ export function readTopology({ pods, leader, sync, config, statefulSet }: Topolo
     initialized: config?.metadata.annotations?.initialize !== undefined,
     settled: statefulSet !== undefined && observedGeneration === statefulSet.metadata.generation,
   };
+}
+
+/** The volume claim of a member: StatefulSets name it so. */
+export function memberClaim(pod: string): string {
+  return `data-${pod}`;
+}
+
+function isLost({ status }: KubeObject): boolean {
+  return (status as { phase?: string } | undefined)?.phase === "Lost";
+}
+
+interface PatroniStatus {
+  readonly state?: string;
+  /** Of a standby: streaming, or in archive recovery; absent while it receives nothing. */
+  readonly replication_state?: string;
+}
+
+/** What a member says of itself in its pod's annotation, at every beat; nothing where it has not spoken yet. */
+function patroniStatus(pod: KubeObject): PatroniStatus {
+  try {
+    return (JSON.parse(pod.metadata.annotations?.status ?? "{}") ?? {}) as PatroniStatus;
+  } catch {
+    return {};
+  }
 }
 
 interface StatefulSetStatus {

@@ -46,17 +46,26 @@ describe("DatabaseRedundant", () => {
     ["one behind for a while", oneBehind, "MembersMissing", "False", "MembersMissing"],
     ["one instance", facts({ members: [aMember(0)] }, { instances: 1 }), undefined, "False", "SingleInstance"],
   ])("given %s", (_, given, before, status, reason) => {
-    expect(databaseRedundant(given, { reason: before, instances: 3 })).toMatchObject({ status, reason });
+    expect(databaseRedundant(given, { reason: before, instances: 3, givenUp: [] })).toMatchObject({ status, reason });
   });
 
   test("then the message names the member that is waited for, also one whose pod does not exist", () => {
     const given = facts({ members: three.slice(0, 2) });
-    expect(databaseRedundant(given, { reason: undefined, instances: 3 }).message).toContain("studio-db-2");
+    expect(databaseRedundant(given, { reason: undefined, instances: 3, givenUp: [] }).message).toContain("studio-db-2");
+  });
+
+  test("given a member that was rebuilt as often as it may be, then a person is asked, and told where to look", () => {
+    const verdict = databaseRedundant(oneBehind, { reason: "MembersMissing", instances: 3, givenUp: ["studio-db-2"] });
+    expect(verdict).toMatchObject({ status: "False", reason: "RebuildFailed" });
+    expect(verdict.message).toContain("kubectl logs studio-db-2");
+    expect(databaseRedundant(oneBehind, { reason: "RebuildFailed", instances: 3, givenUp: [] }).reason).toBe(
+      "MembersMissing",
+    );
   });
 
   test("given a whole database that is to grow, then it is Forming, and not in trouble", () => {
     const given = facts({}, { instances: 5 });
-    expect(databaseRedundant(given, { reason: "AllInSync", instances: 3 }).reason).toBe("Forming");
+    expect(databaseRedundant(given, { reason: "AllInSync", instances: 3, givenUp: [] }).reason).toBe("Forming");
   });
 });
 

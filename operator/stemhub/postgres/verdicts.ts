@@ -1,4 +1,5 @@
 import type { Verdict } from "../conditions.ts";
+import { mostRebuilds } from "./rebuild.ts";
 import type { RestartDecision } from "./restart.ts";
 import type { Topology } from "./topology.ts";
 
@@ -58,7 +59,12 @@ export function databaseAvailable(facts: DatabaseFacts, before: string | undefin
  */
 export function databaseRedundant(
   facts: DatabaseFacts,
-  before: { readonly reason: string | undefined; readonly instances: number | undefined },
+  before: {
+    readonly reason: string | undefined;
+    readonly instances: number | undefined;
+    /** Members that are not rebuilt again. */
+    readonly givenUp: readonly string[];
+  },
 ): Verdict {
   const type = "DatabaseRedundant";
   const wanted = facts.topology.members.filter((member) => member.ordinal < facts.instances);
@@ -74,10 +80,19 @@ export function databaseRedundant(
   }
   if (inSync >= facts.instances) return { type, status: "True", reason: "AllInSync", message: `${summary}.` };
   const grown = before.instances !== undefined && before.instances < facts.instances;
-  const wasWhole = !grown && (before.reason === "AllInSync" || before.reason === "MembersMissing");
+  const wasWhole = !grown && wholeBefore.has(before.reason ?? "");
   const behind = Array.from({ length: facts.instances }, (_, i) => `${facts.name}-${i}`).filter(
     (pod) => !facts.topology.members.some((member) => member.pod === pod && member.inSync),
   );
+  const givenUp = behind.find((pod) => before.givenUp.includes(pod));
+  if (givenUp) {
+    return {
+      type,
+      status: "False",
+      reason: "RebuildFailed",
+      message: `${summary}: ${givenUp} was rebuilt ${mostRebuilds} times within six hours and is not in sync. Look at: kubectl logs ${givenUp}; then docs/runbooks/replica-will-not-rejoin.md.`,
+    };
+  }
   return {
     type,
     status: "False",
@@ -107,6 +122,9 @@ export function databaseChange(
   const leaving = members.filter((member) => member.ordinal >= instances).map((member) => member.pod);
   return { reason: "MembersLeaving", message: `To leave when those that stay are in sync: ${leaving.join(", ")}.` };
 }
+
+/** It has been whole, and what it is now is a loss. */
+const wholeBefore = new Set(["AllInSync", "MembersMissing", "RebuildFailed"]);
 
 /** "3/3 in sync": the printed column. */
 export function databaseSummary({ topology, instances }: Pick<DatabaseFacts, "topology" | "instances">): string {
