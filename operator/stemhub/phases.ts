@@ -7,7 +7,7 @@ import { childNames, patroniStoreNames } from "./names.ts";
 import { isCordoned } from "./nodes/cordon.ts";
 import { servingChanges, servingPatch } from "./nodes/serving.ts";
 import { podsOf } from "./observe.ts";
-import { firstPodTrouble } from "./pod-trouble.ts";
+import { podTrouble } from "./pod-trouble.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
 import { checkedParameters } from "./postgres/parameters.ts";
 import { decideRebuild, outOfSyncSince } from "./postgres/rebuild.ts";
@@ -113,7 +113,8 @@ async function rebuildMembers(scope: Scope, { api, clock, nodes, log }: Deps): P
     outOfSync: outOfSyncSince(world.topology, instances, stemhub.status?.database?.outOfSync ?? [], now),
     rebuilds: scope.rebuilds,
     hindered: ({ pod, node }) => {
-      const trouble = firstPodTrouble(pods.filter(({ metadata }) => metadata.name === pod));
+      const found = pods.find(({ metadata }) => metadata.name === pod);
+      const trouble = found && podTrouble(found);
       return nodes.stateOf(node) === "lost" || (trouble !== undefined && trouble.reason !== "CrashLoop");
     },
     now,

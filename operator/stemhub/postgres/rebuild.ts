@@ -59,7 +59,7 @@ export function outOfSyncSince(
  * Replaces the copy of a replica that cannot mend itself: its volume is gone or damaged, or the primary no longer has
  * the WAL that it needs.
  *
- * Guarantees: never the primary, never without one, one at a time, at most `mostRebuilds` within `rebuildWindowMs` each.
+ * Guarantees: never the primary, never without one, one a pass, at most `mostRebuilds` within `rebuildWindowMs` each.
  * What merely does not stream is replaced only while another replica does: else the cause may be the primary's, and
  * every copy would go for nothing.
  */
