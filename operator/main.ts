@@ -15,6 +15,7 @@ import { ownedKinds } from "./stemhub/kinds.ts";
 import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";
 import { nodeKind, onCordon } from "./stemhub/nodes/cordon.ts";
 import { leaseKind, nodeLeaseNamespace, watchNodes } from "./stemhub/nodes/watch.ts";
+import { watchDatabases } from "./stemhub/postgres/probe/watch.ts";
 import { reconcileStemHub } from "./stemhub/reconcile.ts";
 
 /** Wires the operator together. The only place that reads flags, environment and signals. */
@@ -74,6 +75,7 @@ async function main(): Promise<void> {
       cache.start();
       await cache.ready();
       const nodes = watchNodes({ cache, clock, log, signal: leadership.signal });
+      const databases = watchDatabases({ clock, log, signal: leadership.signal });
       await runController({
         name: "stemhub",
         api: leadership.api,
@@ -84,13 +86,13 @@ async function main(): Promise<void> {
           const all = () => {
             for (const stemhub of cache.list(stemhubKind, undefined)) reconcile(keyOf(stemhub));
           };
-          const unsubscribe = [nodes.onChange(all), onCordon(cache, all)];
+          const unsubscribe = [nodes.onChange(all), onCordon(cache, all), databases.onNews(reconcile)];
           return () => {
             for (const end of unsubscribe) end();
           };
         },
         ownerOf: (object) => object.metadata.labels?.[stemhubLabel],
-        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes }),
+        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases }),
         clock,
         log,
         signal: leadership.signal,

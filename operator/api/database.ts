@@ -32,7 +32,13 @@ const managedParameters = [
   ...["fsync", "full_page_writes", "hba_file", "hot_standby", "ident_file", "listen_addresses", "log_destination"],
   ...["log_directory", "log_filename", "log_line_prefix", "logging_collector", "max_replication_slots"],
   ...["max_slot_wal_keep_size", "max_wal_senders", "password_encryption", "port", "primary_conninfo"],
-  ...["primary_slot_name", "restore_command", "session_preload_libraries", "synchronous_commit"],
+  ...[
+    "primary_slot_name",
+    "reserved_connections",
+    "restore_command",
+    "session_preload_libraries",
+    "synchronous_commit",
+  ],
   ...["synchronous_standby_names", "track_commit_timestamp", "unix_socket_directories", "unix_socket_group"],
   ...["unix_socket_permissions", "wal_level", "wal_log_hints", "wal_receiver_timeout", "wal_sender_timeout"],
 ];
@@ -150,6 +156,16 @@ export const databaseSchema = z
         ),
       ),
     parameters: parameters().optional(),
+    longTransactionSeconds: z
+      .int()
+      .min(10)
+      .max(604_800)
+      .default(900)
+      .meta(
+        field(
+          "From how many seconds on an open transaction is told by an event and in status.database.warnings: it keeps dead rows from being removed.",
+        ),
+      ),
   })
   .meta(
     field(

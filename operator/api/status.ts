@@ -67,6 +67,24 @@ const rebuildSchema = z
 /** A member that was rebuilt. */
 export type RebuildStatus = z.output<typeof rebuildSchema>;
 
+const warningSchema = z
+  .object({
+    reason: z
+      .enum(["VolumeFull", "VolumeFilling", "ConnectionsExhausted", "LongTransaction"])
+      .meta(
+        field(
+          "VolumeFull: the primary's volume is 90 % full, and the database read-only. VolumeFilling: a volume is 80 % full. ConnectionsExhausted: 90 % of the app's connections are taken. LongTransaction: a session holds back vacuum.",
+        ),
+      ),
+    about: text("The pod, or the session by its pid.", 253),
+    since: text("When it was first seen, as RFC 3339.", 32),
+    message: text("What it is and what to do, in a sentence; figures are those of that moment.", 1024),
+  })
+  .meta(field("Something that strains the database."));
+
+/** Something that strains the database. */
+export type DatabaseWarning = z.output<typeof warningSchema>;
+
 /** What the operator reports. */
 export const statusSchema = z
   .object({
@@ -109,6 +127,10 @@ export const statusSchema = z
         outOfSync: z
           .array(outOfSyncSchema)
           .meta(field("Members that are not in sync; absent when all are.", [], { maxItems: 5, ...keyedBy("member") }))
+          .optional(),
+        warnings: z
+          .array(warningSchema)
+          .meta(field("What strains the database now; absent when nothing does.", [], { maxItems: 8 }))
           .optional(),
         rebuilds: z
           .array(rebuildSchema)

@@ -54,7 +54,13 @@ function withStructuralDefaults(node: Node, value: unknown): unknown {
 describe("given a spec, when it is read", () => {
   test("then the least that can be written has all defaults", () => {
     const { database, components, gateway, deletionPolicy } = read(minimalSpec());
-    expect(database).toEqual({ version: 17, instances: 3, storage: { size: "10Gi" }, synchronous: "required" });
+    expect(database).toEqual({
+      version: 17,
+      instances: 3,
+      storage: { size: "10Gi" },
+      synchronous: "required",
+      longTransactionSeconds: 900,
+    });
     expect(components.api).toEqual({
       port: 8080,
       replicas: { min: 2 },

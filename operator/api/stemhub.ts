@@ -155,4 +155,11 @@ export type { EnvVar } from "./environment.ts";
 export type { Route } from "./gateway.ts";
 export type { ComponentName, Migrate } from "./release.ts";
 export { componentNames } from "./release.ts";
-export type { Condition, OutOfSyncStatus, RebuildStatus, StemHubStatus, SwitchoverStatus } from "./status.ts";
+export type {
+  Condition,
+  DatabaseWarning,
+  OutOfSyncStatus,
+  RebuildStatus,
+  StemHubStatus,
+  SwitchoverStatus,
+} from "./status.ts";

@@ -29,6 +29,8 @@ export interface PatchOptions extends CallOptions {
 export interface DeleteOptions extends CallOptions {
   /** Delete only this incarnation; with another one there the call throws ConflictError. */
   readonly uid?: string;
+  /** Of a pod: how long it has to end by itself. Default: what its spec says. */
+  readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: "Foreground" | "Background" | "Orphan";
 }
 

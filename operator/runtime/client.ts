@@ -143,6 +143,7 @@ export class ApiClient implements KubeApi {
       apiVersion: "v1",
       kind: "DeleteOptions",
       ...(options.uid ? { preconditions: { uid: options.uid } } : {}),
+      ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
       ...(options.propagationPolicy ? { propagationPolicy: options.propagationPolicy } : {}),
     };
     try {

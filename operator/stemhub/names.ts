@@ -18,6 +18,7 @@ export function childNames(stemhub: string) {
     patroniSecret: `${stemhub}-db-patroni`,
     appSecret: `${stemhub}-db-app`,
     migratorSecret: `${stemhub}-db-migrator`,
+    probeSecret: `${stemhub}-db-probe`,
     /** Both a Secret (certificate and key) and a ConfigMap (certificate alone, for those who only verify). */
     authority: `${stemhub}-ca`,
     databaseTls: `${stemhub}-db-tls`,

@@ -10,9 +10,11 @@ import { podsOf } from "./observe.ts";
 import { podTrouble } from "./pod-trouble.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
 import { checkedParameters } from "./postgres/parameters.ts";
-import { decideRebuild, outOfSyncSince } from "./postgres/rebuild.ts";
+import { probeTarget } from "./postgres/probe/target.ts";
+import { decideRebuild, outOfSyncSince, stuckGraceSeconds } from "./postgres/rebuild.ts";
 import { decideRestart } from "./postgres/restart.ts";
 import { decideScale } from "./postgres/scale.ts";
+import { databaseWarnings, isReadOnly, newsBounds } from "./postgres/strain.ts";
 import { decideSwitchover, switchoverRequest } from "./postgres/switchover.ts";
 import { memberClaim } from "./postgres/topology.ts";
 import { migrationJob } from "./release/job.ts";
@@ -34,6 +36,7 @@ export interface Phase {
 export const phases: readonly Phase[] = [
   { name: "serving", run: leaveLostNodes },
   { name: "secrets", required: true, run: createSecrets },
+  { name: "strain", run: askDatabase },
   { name: "database", run: applyDatabase },
   { name: "restart", run: restartMembers },
   { name: "rebuild", run: rebuildMembers },
@@ -65,6 +68,22 @@ async function createSecrets({ stemhub, world, apply }: Scope, { api, cache, clo
   for (const object of authorityConfigMap(stemhub, authority)) await apply(object);
 }
 
+/** Sees to it that the database is asked how it does, and takes in what it has said. */
+async function askDatabase(scope: Scope, { databases, clock, settings }: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { namespace = "", name } = stemhub.metadata;
+  const key = { namespace, name };
+  const { topology, secrets } = world;
+  const pods = podsOf(world, stemhub, "database");
+  const target = probeTarget({ stemhub, topology, pods, secrets, clusterDomain: settings.clusterDomain });
+  const { longTransactionSeconds } = stemhub.spec.database;
+  if (target) databases.aim(key, target, newsBounds(longTransactionSeconds));
+  else databases.forget(key);
+  scope.findings = databases.findingsOf(key);
+  const { findings, warnings: before } = scope;
+  scope.warnings = databaseWarnings({ topology, findings, before, longTransactionSeconds, now: clock.now() });
+}
+
 async function applyDatabase(scope: Scope, { settings, log }: Deps): Promise<void> {
   const { stemhub, world, apply } = scope;
   const { images, clusterDomain } = settings;
@@ -76,7 +95,15 @@ async function applyDatabase(scope: Scope, { settings, log }: Deps): Promise<voi
   if (waiting?.moveRole) {
     scope.switchoverWish = { cause: "ScaleDown", mayBecomePrimary: ({ ordinal }) => ordinal < instances };
   }
-  for (const object of desiredDatabase({ stemhub, topology: world.topology, replicas, images, clusterDomain }))
+  const readOnly = isReadOnly(scope.warnings);
+  for (const object of desiredDatabase({
+    stemhub,
+    topology: world.topology,
+    replicas,
+    readOnly,
+    images,
+    clusterDomain,
+  }))
     await apply(object);
 }
 
@@ -112,6 +139,8 @@ async function rebuildMembers(scope: Scope, { api, clock, nodes, log }: Deps): P
     instances,
     outOfSync: outOfSyncSince(world.topology, instances, stemhub.status?.database?.outOfSync ?? [], now),
     rebuilds: scope.rebuilds,
+    // Patroni names a slot after its member; a slot's name cannot have a dash.
+    walRemoved: (pod) => scope.findings?.database?.lostSlots.includes(pod.replaceAll("-", "_")) ?? false,
     hindered: ({ pod, node }) => {
       const found = pods.find(({ metadata }) => metadata.name === pod);
       const trouble = found && podTrouble(found);
@@ -124,6 +153,13 @@ async function rebuildMembers(scope: Scope, { api, clock, nodes, log }: Deps): P
       return;
     case "wait":
       scope.comeBackAfter(decision.requeueAfterMs);
+      return;
+    case "restart":
+      log.warn({ pod: decision.member.pod, reason: decision.message }, "restarting a member");
+      await api.delete(kinds.pod, stemhub.metadata.namespace, decision.member.pod, {
+        uid: decision.member.uid,
+        gracePeriodSeconds: stuckGraceSeconds,
+      });
       return;
     case "rebuild": {
       const { member, report } = decision;
@@ -191,7 +227,7 @@ async function migrate(scope: Scope, deps: Deps): Promise<void> {
   const { stemhub, world, apply } = scope;
   const done = readLedger(stemhub, world.configMaps);
   const pods = podsOf(world, stemhub, "migration");
-  const databaseAvailable = world.topology.primary !== undefined;
+  const databaseAvailable = world.topology.primary !== undefined && !isReadOnly(scope.warnings);
   const rollout = decideRollout({ stemhub, databaseAvailable, ledger: done, jobs: world.jobs, pods });
   scope.release.rollout = rollout;
   const succeeded = rollout.step === "Migrated" ? { ...done, [rollout.hash]: stemhub.spec.release.version } : done;

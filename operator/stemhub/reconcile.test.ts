@@ -13,6 +13,7 @@ import { aStemHub } from "../testing/stemhub.ts";
 import { ownedKinds } from "./kinds.ts";
 import { fieldManager } from "./metadata.ts";
 import type { NodeWatch } from "./nodes/watch.ts";
+import type { DatabaseWatch } from "./postgres/probe/watch.ts";
 import { reconcileStemHub } from "./reconcile.ts";
 
 const settings = readSettings(
@@ -36,12 +37,19 @@ async function reconciled(refuses: (kind: string) => Error | undefined) {
   await cache.ready();
   const recorder = createRecorder({ ...shared, metrics: createMetrics(), reportingController: fieldManager });
   server.fail = ({ verb, kind }) => (verb === "create" || verb === "apply" ? refuses(kind) : undefined);
+  const databases: DatabaseWatch = {
+    aim: () => undefined,
+    forget: () => undefined,
+    findingsOf: () => undefined,
+    onNews: () => () => undefined,
+  };
   const nodes: NodeWatch = { stateOf: () => "unknown", onChange: () => () => undefined };
   server.calls.length = 0;
   const { namespace = "", name } = stemhub.metadata;
-  const result = await reconcileStemHub({ namespace, name }, { ...shared, cache, settings, recorder, nodes }).catch(
-    (error: unknown) => error,
-  );
+  const result = await reconcileStemHub(
+    { namespace, name },
+    { ...shared, cache, settings, recorder, nodes, databases },
+  ).catch((error: unknown) => error);
   await recorder.flush();
   stop.abort();
   const written = server.calls.filter(({ verb }) => !["get", "list", "watch"].includes(verb)).map(({ kind }) => kind);

@@ -30,6 +30,7 @@ export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileR
   const raw = cache.get(stemhubKind, key.namespace, key.name);
   const watched = settings.watchNamespaces.length === 0 || settings.watchNamespaces.includes(key.namespace);
   if (!raw || !watched) {
+    deps.databases.forget(key);
     releaseNamespace(key, deps);
     return {};
   }
@@ -37,7 +38,10 @@ export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileR
 
   const bound = await bindNamespace(stemhub, deps);
   if (bound) return bound;
-  if (stemhub.metadata.deletionTimestamp) return await deleteStemHub(stemhub, deps);
+  if (stemhub.metadata.deletionTimestamp) {
+    deps.databases.forget(key);
+    return await deleteStemHub(stemhub, deps);
+  }
   await keepFinalizer(stemhub, deps);
   await announce(stemhub, raw, deps);
   return await runPhases(stemhub, raw, deps);
@@ -109,9 +113,10 @@ function letNamespaceEnd({ metadata }: StemHub, { log }: Deps): ReconcileResult 
 
 /** Computed from a fresh look, so that the status tells what this pass made as well as what it found. */
 async function writeStatus(scope: Scope, raw: KubeObject, failure: Failure | undefined, deps: Deps): Promise<void> {
-  const { stemhub, release, switchover, rebuilds } = scope;
+  const { stemhub, release, switchover, rebuilds, findings, warnings } = scope;
   const world = observe(deps.cache, stemhub);
-  const status = computeStatus({ stemhub, world, release, switchover, rebuilds, failure, now: deps.clock.now() });
+  const found = { release, switchover, rebuilds, findings, warnings };
+  const status = computeStatus({ stemhub, world, ...found, failure, now: deps.clock.now() });
   const live = deps.cache.get(stemhubKind, stemhub.metadata.namespace, stemhub.metadata.name) ?? raw;
   for (const event of statusEvents(stemhub.status, status)) deps.recorder.event(raw, event);
   await applyStatusIfChanged(applyDeps(deps), live, status);

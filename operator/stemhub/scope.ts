@@ -1,4 +1,4 @@
-import type { RebuildStatus, StemHub, SwitchoverStatus } from "../api/stemhub.ts";
+import type { DatabaseWarning, RebuildStatus, StemHub, SwitchoverStatus } from "../api/stemhub.ts";
 import { type ApplyDeps, applyIfChanged } from "../runtime/apply.ts";
 import type { ReconcileDeps } from "../runtime/controller.ts";
 import type { Recorder } from "../runtime/events.ts";
@@ -7,6 +7,8 @@ import type { Settings } from "../settings.ts";
 import { appliedAnnotation, fieldManager } from "./metadata.ts";
 import type { NodeWatch } from "./nodes/watch.ts";
 import { observe, type World } from "./observe.ts";
+import type { Findings } from "./postgres/probe/findings.ts";
+import type { DatabaseWatch } from "./postgres/probe/watch.ts";
 import { recentRebuilds } from "./postgres/rebuild.ts";
 import type { SwitchoverWish } from "./postgres/switchover.ts";
 import type { Rollout } from "./release/rollout.ts";
@@ -16,6 +18,7 @@ export interface Deps extends ReconcileDeps {
   readonly settings: Settings;
   readonly recorder: Recorder;
   readonly nodes: NodeWatch;
+  readonly databases: DatabaseWatch;
 }
 
 /**
@@ -36,6 +39,10 @@ export interface Scope {
   failed: boolean;
   /** What the release phase found, for the phases after it and for the status. */
   readonly release: ReleaseFindings;
+  /** What the database itself has said; undefined while it has not been asked. */
+  findings: Findings | undefined;
+  /** What strains the database: the former warnings, or what the strain phase made of the findings. */
+  warnings: readonly DatabaseWarning[];
   /** Why a change needs another primary, if one does. */
   switchoverWish: SwitchoverWish | undefined;
   /** What the status is to say of the last switchover: the former report, or what the database phase found. */
@@ -67,6 +74,8 @@ export function createScope(stemhub: StemHub, deps: Deps): Scope {
     },
     failed: false,
     release: {},
+    findings: undefined,
+    warnings: stemhub.status?.database?.warnings ?? [],
     switchoverWish: undefined,
     switchover: stemhub.status?.database?.switchover,
     rebuilds: recentRebuilds(stemhub.status?.database?.rebuilds ?? [], deps.clock.now()),

@@ -27,7 +27,7 @@ describe("given a new StemHub, when its Secrets are made", () => {
 
   test("then no two passwords are alike, and none needs quoting in a URL", async () => {
     const passwords = (await missing()).map((secret) => decode(secret, "password")).filter(Boolean);
-    expect(new Set(passwords).size).toBe(5);
+    expect(new Set(passwords).size).toBe(6);
     for (const password of passwords) expect(password).toMatch(/^[A-Za-z0-9]{32}$/);
   });
 

@@ -37,6 +37,7 @@ export function generatedSecretNames(stemhub: string): readonly string[] {
     n.patroniSecret,
     n.appSecret,
     n.migratorSecret,
+    n.probeSecret,
     n.authority,
     n.databaseTls,
     n.gatewayTls,
@@ -60,6 +61,7 @@ function passwordSecrets(stemhub: StemHub): KubeObject[] {
     login(n.patroniSecret, "patroni"),
     login(n.appSecret, "stemhub_app_1", { database: "stemhub" }),
     login(n.migratorSecret, "stemhub_migrator", { database: "stemhub" }),
+    login(n.probeSecret, "stemhub_probe"),
   ];
 }
 

@@ -1,5 +1,6 @@
 import {
   componentsOf,
+  type DatabaseWarning,
   type RebuildStatus,
   type StemHub,
   type StemHubStatus,
@@ -12,6 +13,7 @@ import { gatewayUrl } from "./gateway/desired.ts";
 import { childNames } from "./names.ts";
 import { podsOf, type World } from "./observe.ts";
 import { firstPodTrouble } from "./pod-trouble.ts";
+import type { Findings } from "./postgres/probe/findings.ts";
 import { isGivenUp, outOfSyncSince } from "./postgres/rebuild.ts";
 import { decideRestart } from "./postgres/restart.ts";
 import {
@@ -32,13 +34,15 @@ export interface StatusInput {
   readonly release: ReleaseFindings;
   readonly switchover?: SwitchoverStatus | undefined;
   readonly rebuilds?: readonly RebuildStatus[];
+  readonly findings?: Findings | undefined;
+  readonly warnings?: readonly DatabaseWarning[];
   readonly failure: Failure | undefined;
   readonly now: number;
 }
 
 /** The whole status after a pass: derived from what was seen, and from the former one only for transition times. */
 export function computeStatus(input: StatusInput): StemHubStatus {
-  const { stemhub, world, release, switchover, rebuilds = [], failure, now } = input;
+  const { stemhub, world, release, switchover, rebuilds = [], findings, warnings = [], failure, now } = input;
   const previous = stemhub.status?.conditions ?? [];
   const generation = stemhub.metadata.generation ?? 0;
   if (!world) {
@@ -59,7 +63,11 @@ export function computeStatus(input: StatusInput): StemHubStatus {
   };
   const formerReason = (type: string) => previous.find((condition) => condition.type === type)?.reason;
   const judged = {
-    databaseAvailable: databaseAvailable(facts, formerReason("DatabaseAvailable")),
+    databaseAvailable: databaseAvailable(facts, {
+      reason: formerReason("DatabaseAvailable"),
+      writes: findings?.primary === world.topology.primary ? findings?.writes : undefined,
+      volumeFull: warnings.find(({ reason }) => reason === "VolumeFull")?.message,
+    }),
     databaseRedundant: databaseRedundant(facts, {
       reason: formerReason("DatabaseRedundant"),
       instances: stemhub.status?.database?.instances,
@@ -88,6 +96,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
       summary: databaseSummary(facts),
       ...(switchover ? { switchover } : {}),
       ...(outOfSync.length > 0 ? { outOfSync } : {}),
+      ...(warnings.length > 0 ? { warnings: [...warnings] } : {}),
       ...(rebuilds.length > 0 ? { rebuilds: [...rebuilds] } : {}),
     },
     components: componentStatuses(app),
@@ -122,6 +131,7 @@ export function statusEvents(before: StemHubStatus | undefined, after: StemHubSt
     ...conditionEvents(before, after),
     ...switchoverEvents(before?.database, after.database),
     ...rebuildEvents(before?.database, after.database),
+    ...warningEvents(before?.database, after.database),
   ];
 }
 
@@ -141,6 +151,14 @@ function rebuildEvents(before: StemHubStatus["database"], after: StemHubStatus["
       reason: "MemberRebuilt",
       note: `${member} is given a new volume and copies the primary anew: ${reason}.`,
     }));
+}
+
+/** Not of a volume that is full: DatabaseAvailable tells it. */
+function warningEvents(before: StemHubStatus["database"], after: StemHubStatus["database"]): EventDetails[] {
+  const known = new Set(before?.warnings?.map(({ reason, about }) => `${reason} ${about}`));
+  return (after?.warnings ?? [])
+    .filter(({ reason, about }) => reason !== "VolumeFull" && !known.has(`${reason} ${about}`))
+    .map(({ reason, message }) => ({ type: "Warning", reason, note: message }));
 }
 
 function conditionEvents(before: StemHubStatus | undefined, after: StemHubStatus): EventDetails[] {

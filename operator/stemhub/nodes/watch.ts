@@ -1,8 +1,8 @@
-import { connect as connectSocket } from "node:net";
 import type { CacheReader } from "../../runtime/cache.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { KubeObject, ResourceKind } from "../../runtime/objects.ts";
+import { reaches } from "../../runtime/reach.ts";
 import { kinds } from "../kinds.ts";
 import { doubtMs, judgeNodes, type NodeEvidence, type NodeState } from "./judgement.ts";
 
@@ -73,7 +73,7 @@ export class LeaseWatch implements NodeWatch {
 
   constructor(options: NodeWatchOptions) {
     this.#options = options;
-    this.#probe = options.probe ?? connects;
+    this.#probe = options.probe ?? ((host, port, signal) => reaches(host, port, probeDeadlineMs, signal));
   }
 
   stateOf(node: string | undefined): NodeState {
@@ -137,20 +137,4 @@ function addressOf(pod: KubeObject): { readonly ip: string; readonly port: numbe
   const { containers = [] } = (pod.spec ?? {}) as { containers?: { ports?: { containerPort: number }[] }[] };
   const port = containers[0]?.ports?.[0]?.containerPort;
   return podIP && phase === "Running" && port ? [{ ip: podIP, port }] : [];
-}
-
-/** A refusal is an answer too: somebody is there. */
-function connects(host: string, port: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectSocket({
-      host,
-      port,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(probeDeadlineMs)]),
-    });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
-  });
 }

@@ -16,6 +16,7 @@ function desired(stemhub: StemHub, topology: Topology = empty) {
     stemhub,
     topology,
     replicas: stemhub.spec.database.instances,
+    readOnly: false,
     images,
     clusterDomain: "cluster.local",
   });

@@ -15,12 +15,21 @@ export interface DatabaseInput {
   readonly topology: Topology;
   /** How many pods there are to be now (scale.ts). */
   readonly replicas: number;
+  /** Sessions are to be read-only where they do not say otherwise. */
+  readonly readOnly: boolean;
   readonly images: { readonly postgres: string; readonly databaseProxy: string };
   readonly clusterDomain: string;
 }
 
 /** Every object of the database but its Secrets, in the order in which they are applied: what is mounted comes first. */
-export function desiredDatabase({ stemhub, topology, replicas, images, clusterDomain }: DatabaseInput): KubeObject[] {
+export function desiredDatabase({
+  stemhub,
+  topology,
+  replicas,
+  readOnly,
+  images,
+  clusterDomain,
+}: DatabaseInput): KubeObject[] {
   const names = childNames(stemhub.metadata.name);
   return [
     ...databaseAccess(stemhub),
@@ -33,7 +42,7 @@ export function desiredDatabase({ stemhub, topology, replicas, images, clusterDo
     ...databaseServices(stemhub),
     ...disruptionBudget(stemhub),
     databaseStatefulSet({ stemhub, replicas, image: images.postgres, clusterDomain }),
-    ...storedConfiguration(stemhub, topology),
+    ...storedConfiguration(stemhub, topology, readOnly),
     ...databaseProxy(stemhub, images.databaseProxy, clusterDomain),
   ];
 }
@@ -57,7 +66,7 @@ function disruptionBudget(stemhub: StemHub): KubeObject[] {
  * is the truth, and changing it there is how a running cluster learns of, say, another synchronous mode. Not before the
  * database is initialized, or Patroni's first start would find a store that it did not write.
  */
-function storedConfiguration(stemhub: StemHub, topology: Topology): KubeObject[] {
+function storedConfiguration(stemhub: StemHub, topology: Topology, readOnly: boolean): KubeObject[] {
   if (!topology.initialized) return [];
   const name = `${childNames(stemhub.metadata.name).database}-config`;
   const namespace = stemhub.metadata.namespace;
@@ -68,7 +77,7 @@ function storedConfiguration(stemhub: StemHub, topology: Topology): KubeObject[]
       metadata: {
         name,
         ...(namespace ? { namespace } : {}),
-        annotations: { config: JSON.stringify(dynamicConfiguration(stemhub.spec.database)) },
+        annotations: { config: JSON.stringify(dynamicConfiguration(stemhub.spec.database, { readOnly })) },
       },
     },
   ];

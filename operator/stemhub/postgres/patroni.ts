@@ -32,7 +32,10 @@ export const databasePorts = { postgres: 5432, patroni: 8008 } as const;
  * member's return to it, take two rounds.
  * Source: https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
  */
-export function dynamicConfiguration(database: StemHub["spec"]["database"]) {
+export function dynamicConfiguration(
+  database: StemHub["spec"]["database"],
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+) {
   const replicated = database.instances > 1;
   return {
     ttl: 20,
@@ -53,30 +56,36 @@ export function dynamicConfiguration(database: StemHub["spec"]["database"]) {
       use_slots: true,
       parameters: {
         ...defaultParameters,
+        ...walBounds(database.storage.size).byDefault,
         ...database.parameters,
         ...managedParameters,
-        max_slot_wal_keep_size: slotBound(database.storage.size),
+        ...walBounds(database.storage.size).managed,
+        // For sessions that do not say otherwise themselves: it stops what fills the disk, and nobody who means it.
+        ...(readOnly ? { default_transaction_read_only: "on" } : {}),
       },
     },
   };
 }
 
 /**
- * How much WAL is kept for a replica that is gone: a quarter of the volume, so that it never fills the primary's. A
- * replica that is gone for longer is rebuilt (rebuild.ts).
+ * How much of the volume WAL may take. For a replica that is gone: a quarter, so that it never fills the primary's; one
+ * that is gone for longer is rebuilt (rebuild.ts). Between checkpoints: another quarter, and never more than 2 GB.
  */
-function slotBound(size: string | number): string {
+function walBounds(size: string | number) {
   const bytes = parseQuantity(size);
   // The CRD lets nothing else through.
   if (bytes === undefined) throw new Error(`database.storage.size is no quantity: ${size}`);
-  return `${Math.floor(bytes / 4 / 1024 ** 2)}MB`;
+  const megabytes = bytes / 1024 ** 2;
+  const share = (part: number, most = Number.POSITIVE_INFINITY) => `${Math.floor(Math.min(megabytes / part, most))}MB`;
+  return {
+    byDefault: { max_wal_size: share(4, 2048), min_wal_size: share(8, 80), wal_keep_size: share(8, 256) },
+    managed: { max_slot_wal_keep_size: share(4) },
+  };
 }
 
 /** What the spec may change. */
 const defaultParameters = {
   max_connections: "200",
-  wal_keep_size: "256MB",
-  max_wal_size: "2GB",
   log_lock_waits: "on",
   log_checkpoints: "off",
 } as const;
@@ -85,6 +94,8 @@ const defaultParameters = {
 const managedParameters = {
   max_wal_senders: 10,
   max_replication_slots: 10,
+  // For the probe, so that it sees who has taken all the others.
+  reserved_connections: 3,
   wal_level: "replica",
   hot_standby: "on",
   // Silence of a peer is found within seconds: a standby that waits a minute for a dead primary delays the quorum.

@@ -9,7 +9,9 @@ import {
   outOfSyncSince,
   type RebuildFacts,
   rebuildWindowMs,
+  restartMs,
   stuckMs,
+  walRemovedMs,
 } from "./rebuild.ts";
 import type { Member, Topology } from "./topology.ts";
 
@@ -23,6 +25,7 @@ function given(member: Partial<Member>, afterMs: number, facts: Partial<RebuildF
     instances: 3,
     outOfSync: [{ member: "studio-db-2", since: new Date(begin).toISOString() }],
     rebuilds: [],
+    walRemoved: () => false,
     hindered: () => false,
     now: begin + afterMs,
     ...facts,
@@ -39,7 +42,7 @@ describe("a replica is rebuilt", () => {
   test.each<[string, Partial<Member>, number]>([
     ["when its PostgreSQL does not start", { state: "start failed" }, brokenMs],
     ["when Kubernetes says that its volume is lost", { volumeLost: true }, brokenMs],
-    ["when it runs and receives no WAL", { ready: true, state: "running" }, stuckMs],
+    ["when it runs and receives no WAL, though it was restarted", { ready: true, createdMs: begin }, stuckMs],
     ["when it is not ready and says nothing", { state: undefined }, stuckMs],
     ["when it was stopped and does not come back", { state: "stopped" }, stuckMs],
   ])("%s, and not a moment before its time", (_, member, patienceMs) => {
@@ -48,6 +51,20 @@ describe("a replica is rebuilt", () => {
     expect(decision).toMatchObject({ step: "rebuild", member: { pod: "studio-db-2", uid: "uid-studio-db-2" } });
     expect(decision.step === "rebuild" && decision.report.reason).toContain(`for ${patienceMs / 1_000} s`);
   });
+});
+
+test("a replica that runs and receives no WAL is restarted before its copy is given up", () => {
+  expect(given({ ready: true, createdMs: begin - 1 }, restartMs - 1)).toMatchObject({ step: "wait" });
+  const decision = given({ ready: true, createdMs: begin - 1 }, restartMs);
+  expect(decision).toMatchObject({ step: "restart", member: { pod: "studio-db-2", uid: "uid-studio-db-2" } });
+});
+
+test("a replica whose WAL the primary has removed is rebuilt at once, also when none else is in sync", () => {
+  const members = [aMember(0), aMember(1, { inSync: false }), aMember(2, { inSync: false, streaming: false })];
+  const walRemoved = (pod: string) => pod === "studio-db-2";
+  const topology = aTopology({ members });
+  expect(given({}, walRemovedMs - 1, { walRemoved }, topology)).toMatchObject({ step: "wait" });
+  expect(given({}, walRemovedMs, { walRemoved }, topology)).toMatchObject({ step: "rebuild" });
 });
 
 describe("a replica is let alone", () => {
@@ -74,7 +91,8 @@ describe("a replica is let alone", () => {
   });
 
   test("when no other replica streams either: the cause may be the primary's", () => {
-    const members = [aMember(0), aMember(1, { inSync: false }), aMember(2, { inSync: false, streaming: false })];
+    const stuck = aMember(2, { inSync: false, streaming: false, createdMs: begin });
+    const members = [aMember(0), aMember(1, { inSync: false }), stuck];
     expect(given({}, late, {}, aTopology({ members }))).toMatchObject({ step: "wait" });
   });
 

@@ -10,6 +10,15 @@ export const brokenMs = 60_000;
  */
 export const stuckMs = 180_000;
 
+/** A member that runs, is ready and receives nothing is restarted first: some process of it hangs, and its copy is good. */
+export const restartMs = 60_000;
+
+/** Seconds that such a member is given to end: a standby loses nothing by being killed. */
+export const stuckGraceSeconds = 10;
+
+/** The primary itself says that it no longer has what the member needs: only a copy helps. */
+export const walRemovedMs = 15_000;
+
 /** A member that breaks again and again has a cause that a new copy does not cure. */
 export const mostRebuilds = 3;
 export const rebuildWindowMs = 6 * 3_600_000;
@@ -24,6 +33,8 @@ const lookAgainMs = 15_000;
 export type RebuildDecision =
   | { readonly step: "none" }
   | { readonly step: "wait"; readonly requeueAfterMs: number }
+  /** Its pod is to be made again, on the same volume. */
+  | { readonly step: "restart"; readonly member: Member; readonly message: string }
   /** Volume claim and pod are to go: the StatefulSet makes both again, and Patroni copies the primary. */
   | { readonly step: "rebuild"; readonly member: Member; readonly report: RebuildStatus };
 
@@ -36,6 +47,8 @@ export interface RebuildFacts {
   readonly outOfSync: readonly OutOfSyncStatus[];
   /** Those of the last hours, the newest last. */
   readonly rebuilds: readonly RebuildStatus[];
+  /** The primary has removed WAL that this member has not received (its slot is lost). */
+  readonly walRemoved: (pod: string) => boolean;
   /** Nothing of the copy itself: its node is lost, its image is not there, no node takes it. */
   readonly hindered: (member: Member) => boolean;
   readonly now: number;
@@ -72,11 +85,17 @@ export function decideRebuild(facts: RebuildFacts): RebuildDecision {
   for (const { member: pod, since } of outOfSync) {
     const member = members.find((one) => one.pod === pod);
     if (!member || pod === primary || facts.hindered(member) || isGivenUp(pod, facts.rebuilds, now)) continue;
-    const trouble = troubleOf(member);
+    const trouble = troubleOf(member, facts.walRemoved(pod));
     if (!trouble) continue;
+    const sinceMs = Date.parse(since);
+    if (trouble.restartFirst && member.createdMs < sinceMs) {
+      const lastsMs = now - sinceMs;
+      if (lastsMs < restartMs) continue;
+      return { step: "restart", member, message: `${trouble.what} for ${Math.floor(lastsMs / 1_000)} s` };
+    }
     // A pod that was just made is given its time, and so is one whose end has been asked for and not been seen yet.
     const rebuiltMs = facts.rebuilds.filter((one) => one.member === pod).map(({ at }) => Date.parse(at));
-    const lastsMs = now - Math.max(Date.parse(since), member.createdMs, ...rebuiltMs);
+    const lastsMs = now - Math.max(sinceMs, member.createdMs, ...rebuiltMs);
     if (lastsMs < trouble.patienceMs) continue;
     const another = members.some((one) => one.inSync && one.pod !== primary);
     if (!trouble.certain && !another) continue;
@@ -91,14 +110,21 @@ interface Trouble {
   readonly patienceMs: number;
   /** It is this copy's own, whatever the primary does. */
   readonly certain: boolean;
+  /** Once, before its copy is given up. */
+  readonly restartFirst?: true;
 }
 
-function troubleOf({ ready, streaming, state, volumeLost }: Member): Trouble | undefined {
+function troubleOf({ ready, streaming, state, volumeLost }: Member, walRemoved: boolean): Trouble | undefined {
   if (volumeLost) return { what: "its volume has been lost", patienceMs: brokenMs, certain: true };
   if (ready && streaming) return undefined;
   if (state !== undefined && busyStates.has(state)) return undefined;
+  if (walRemoved) {
+    return { what: "the primary has removed WAL that it needs", patienceMs: walRemovedMs, certain: true };
+  }
   if (state === "start failed") return { what: "its PostgreSQL has not started", patienceMs: brokenMs, certain: true };
-  if (ready) return { what: "it has received no WAL from the primary", patienceMs: stuckMs, certain: false };
+  if (ready) {
+    return { what: "it has received no WAL from the primary", patienceMs: stuckMs, certain: false, restartFirst: true };
+  }
   return { what: `it has not been ready (Patroni says: ${state ?? "nothing"})`, patienceMs: stuckMs, certain: false };
 }
 

@@ -112,6 +112,7 @@ export function databaseStatefulSet({ stemhub, replicas, image, clusterDomain }:
                 sources: [
                   { secret: { name: names.appSecret, items: [{ key: "password", path: "app/password" }] } },
                   { secret: { name: names.migratorSecret, items: [{ key: "password", path: "migrator/password" }] } },
+                  { secret: { name: names.probeSecret, items: [{ key: "password", path: "probe/password" }] } },
                 ],
               },
             },

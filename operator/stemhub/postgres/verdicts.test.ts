@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { aMember, aTopology } from "../../testing/topology.ts";
+import type { Writes } from "./probe/findings.ts";
 import type { Topology } from "./topology.ts";
-import { databaseAvailable, databaseRedundant, databaseSummary } from "./verdicts.ts";
+import { type AvailabilityFacts, databaseAvailable, databaseRedundant, databaseSummary } from "./verdicts.ts";
 
 const three = aTopology().members;
 const facts = (topology: Partial<Topology>, more: { instances?: number; podTrouble?: string } = {}) => ({
@@ -9,6 +10,13 @@ const facts = (topology: Partial<Topology>, more: { instances?: number; podTroub
   instances: more.instances ?? 3,
   podTrouble: more.podTrouble,
   name: "studio-db",
+});
+
+const asked = (more: Partial<AvailabilityFacts>): AvailabilityFacts => ({
+  reason: undefined,
+  writes: undefined,
+  volumeFull: undefined,
+  ...more,
 });
 
 describe("DatabaseAvailable", () => {
@@ -25,12 +33,36 @@ describe("DatabaseAvailable", () => {
       "NoMemberReady",
     ],
   ])("given %s", (_, given, status, reason) => {
-    expect(databaseAvailable(given, "PrimaryReady")).toMatchObject({ status, reason });
+    expect(databaseAvailable(given, asked({ reason: "PrimaryReady" }))).toMatchObject({ status, reason });
   });
 
   test("given a database that was never available, then its first seconds are a start and no trouble", () => {
-    expect(databaseAvailable(facts({ primary: undefined }), "Starting").reason).toBe("Starting");
-    expect(databaseAvailable(facts({ primary: undefined }), undefined).reason).toBe("NoPrimary");
+    expect(databaseAvailable(facts({ primary: undefined }), asked({ reason: "Starting" })).reason).toBe("Starting");
+    expect(databaseAvailable(facts({ primary: undefined }), asked({})).reason).toBe("NoPrimary");
+  });
+});
+
+describe("DatabaseAvailable, of a primary that Patroni and kubelet call well", () => {
+  const alone = { members: [aMember(0), aMember(1, { inSync: false }), aMember(2, { inSync: false })] };
+  const silent = (reads: boolean): Writes => ({
+    state: "unanswered",
+    sinceMs: Date.parse("2026-03-01T10:00:00Z"),
+    reads,
+  });
+  test.each<[string, Partial<Topology>, Partial<AvailabilityFacts>, string, string]>([
+    ["that answers writes", {}, { writes: { state: "answered" } }, "True", "PrimaryReady"],
+    ["that the operator cannot ask", {}, { writes: { state: "unknown", why: "x" } }, "True", "PrimaryReady"],
+    ["that answers nothing", {}, { writes: silent(false) }, "False", "NotAnswering"],
+    ["that answers reads alone", {}, { writes: silent(true) }, "False", "WritesNotAnswered"],
+    ["that answers reads alone, without a replica in sync", alone, { writes: silent(true) }, "False", "NoStandby"],
+    ["that hangs, without a replica in sync", alone, { writes: silent(false) }, "False", "NotAnswering"],
+    ["whose volume is full", {}, { volumeFull: "full", writes: { state: "answered" } }, "False", "VolumeFull"],
+  ])("%s", (_, topology, more, status, reason) => {
+    expect(databaseAvailable(facts(topology), asked(more))).toMatchObject({ status, reason });
+  });
+
+  test("then the message says since when, in words that stay the same", () => {
+    expect(databaseAvailable(facts({}), asked({ writes: silent(false) })).message).toContain("2026-03-01T10:00:00Z");
   });
 });
 

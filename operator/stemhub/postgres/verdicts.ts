@@ -1,4 +1,5 @@
-import type { Verdict } from "../conditions.ts";
+import { rfc3339, type Verdict } from "../conditions.ts";
+import type { Writes } from "./probe/findings.ts";
 import { mostRebuilds } from "./rebuild.ts";
 import type { RestartDecision } from "./restart.ts";
 import type { Topology } from "./topology.ts";
@@ -14,15 +15,26 @@ export interface DatabaseFacts {
   readonly name: string;
 }
 
-/**
- * DatabaseAvailable: can the app read and write? The first rule that speaks wins.
- *
- * @param before the condition's former reason. What has never been available is Starting, not in trouble.
- */
-export function databaseAvailable(facts: DatabaseFacts, before: string | undefined): Verdict {
+/** What DatabaseAvailable is judged by beside the members. */
+export interface AvailabilityFacts {
+  /** The condition's former reason. What has never been available is Starting, not in trouble. */
+  readonly reason: string | undefined;
+  /** What the primary itself has shown; undefined while it has not been asked. */
+  readonly writes: Writes | undefined;
+  /** Why the database is read-only, if its volume is full. */
+  readonly volumeFull: string | undefined;
+}
+
+/** DatabaseAvailable: can the app read and write? The first rule that speaks wins. */
+export function databaseAvailable(
+  facts: DatabaseFacts,
+  { reason: before, writes, volumeFull }: AvailabilityFacts,
+): Verdict {
   const type = "DatabaseAvailable";
   const { topology, name } = facts;
   if (topology.primary) {
+    if (volumeFull) return { type, status: "False", reason: "VolumeFull", message: volumeFull };
+    if (writes?.state === "unanswered") return { type, status: "False", ...silence(facts, topology.primary, writes) };
     return { type, status: "True", reason: "PrimaryReady", message: `${topology.primary} is primary and ready.` };
   }
   if (facts.podTrouble) return { type, status: "False", reason: "PodNotStarting", message: facts.podTrouble };
@@ -47,6 +59,32 @@ export function databaseAvailable(facts: DatabaseFacts, before: string | undefin
     status: "False",
     reason: "NoPrimary",
     message: `${name} has no primary: reads go on, writes wait for Patroni to promote a replica.`,
+  };
+}
+
+/** Why a primary that Patroni and kubelet call well answers no write. */
+function silence(
+  { topology, instances }: DatabaseFacts,
+  primary: string,
+  { sinceMs, reads }: Extract<Writes, { state: "unanswered" }>,
+): { readonly reason: string; readonly message: string } {
+  const since = `since ${rfc3339(sinceMs)}`;
+  if (!reads) {
+    return {
+      reason: "NotAnswering",
+      message: `${primary} is primary and answers nothing ${since}: its PostgreSQL hangs. Patroni makes another the primary when its lock runs out.`,
+    };
+  }
+  const standby = topology.members.some((member) => member.pod !== primary && member.inSync);
+  if (instances > 1 && !standby) {
+    return {
+      reason: "NoStandby",
+      message: `No replica holds what is written: reads go on, writes wait ${since}, since synchronous: required promises that none is lost. See docs/runbooks/both-standbys-gone.md.`,
+    };
+  }
+  return {
+    reason: "WritesNotAnswered",
+    message: `${primary} answers reads and no writes ${since}. Look at: kubectl logs ${primary}, and SELECT pid, wait_event, query FROM pg_stat_activity.`,
   };
 }
 

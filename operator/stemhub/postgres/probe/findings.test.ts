@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { type Findings, judgeWrites, newsOf, unansweredMs, type WriteEvidence } from "./findings.ts";
+
+const evidence: WriteEvidence = {
+  answeredAt: { monotonicMs: 0, wallMs: 1_000_000 },
+  everAnswered: true,
+  reachable: undefined,
+  reads: true,
+  refusal: undefined,
+};
+
+describe("given a primary that is asked, then its writes", () => {
+  test.each<[string, Partial<WriteEvidence>, number, ReturnType<typeof judgeWrites>]>([
+    ["are answered when one was just now", {}, unansweredMs - 1, { state: "answered" }],
+    ["are unknown before the first", { everAnswered: false }, 100, { state: "unknown", why: undefined }],
+    [
+      "are unanswered after three in a row",
+      { reachable: true },
+      unansweredMs,
+      { state: "unanswered", sinceMs: 1_000_000, reads: true },
+    ],
+    [
+      "are unanswered also where none ever was",
+      { everAnswered: false, reachable: true, reads: false },
+      unansweredMs,
+      { state: "unanswered", sinceMs: 1_000_000, reads: false },
+    ],
+    [
+      "are unknown where nobody is reached: it may be the operator that is cut off",
+      { reachable: false, reads: false },
+      unansweredMs * 100,
+      { state: "unknown", why: "its pod gives the operator no connection" },
+    ],
+    [
+      "are unknown where the probe is not let in",
+      { refusal: "no" },
+      unansweredMs * 100,
+      { state: "unknown", why: "no" },
+    ],
+  ])("%s", (_, more, nowMs, expected) => {
+    expect(judgeWrites({ ...evidence, ...more }, nowMs)).toEqual(expected);
+  });
+});
+
+describe("news", () => {
+  const bounds = { volumePercents: [80, 90], connectionPercents: [90], transactionSeconds: 900 };
+  const transaction = { pid: 7, user: "u", application: "a", state: "active" };
+  const findings: Findings = {
+    primary: "studio-db-0",
+    writes: { state: "answered" },
+    volumesUsedPercent: { "studio-db-0": 50 },
+    database: { connections: { used: 10, most: 100 }, oldestTransaction: undefined, lostSlots: [] },
+  };
+  const database = findings.database ?? never();
+  test.each<[string, Partial<Findings>, boolean]>([
+    ["a volume that fills by a little", { volumesUsedPercent: { "studio-db-0": 51 } }, false],
+    ["a volume that passes a bound", { volumesUsedPercent: { "studio-db-0": 80 } }, true],
+    ["writes that are not answered", { writes: { state: "unanswered", sinceMs: 1, reads: true } }, true],
+    ["connections that come and go", { database: { ...database, connections: { used: 50, most: 100 } } }, false],
+    ["connections that run out", { database: { ...database, connections: { used: 90, most: 100 } } }, true],
+    ["a short transaction", { database: { ...database, oldestTransaction: { ...transaction, seconds: 60 } } }, false],
+    ["a long transaction", { database: { ...database, oldestTransaction: { ...transaction, seconds: 900 } } }, true],
+    ["a slot that is lost", { database: { ...database, lostSlots: ["studio_db_1"] } }, true],
+  ])("%s: %s", (_, more, news) => {
+    expect(newsOf({ ...findings, ...more }, bounds) !== newsOf(findings, bounds)).toBe(news);
+  });
+});
+
+function never(): never {
+  throw new Error("these findings have a database");
+}

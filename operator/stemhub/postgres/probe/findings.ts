@@ -1,0 +1,74 @@
+import type { DatabaseFacts } from "./facts.ts";
+
+/** What a database has said itself since this operator began to ask. Disposable: a new leader asks again. */
+export interface Findings {
+  /** The pod that is asked as primary. */
+  readonly primary: string;
+  readonly writes: Writes;
+  /** Of each member that has said so, how full its volume is: 0 to 100. */
+  readonly volumesUsedPercent: Readonly<Record<string, number>>;
+  /** What the primary said last; undefined until it has. */
+  readonly database: DatabaseFacts | undefined;
+}
+
+/** Whether the primary takes writes. */
+export type Writes =
+  | { readonly state: "answered" }
+  /** Not for `unansweredMs`. `reads`: it answers those. */
+  | { readonly state: "unanswered"; readonly sinceMs: number; readonly reads: boolean }
+  /** The operator cannot tell: it has only just begun, nobody is there, or it is not let in. */
+  | { readonly state: "unknown"; readonly why: string | undefined };
+
+/** What is known of the writes to one primary. */
+export interface WriteEvidence {
+  /** When the last write was answered, or asking began: by the clock that durations are measured with, and by people's. */
+  readonly answeredAt: { readonly monotonicMs: number; readonly wallMs: number };
+  /** At least one was answered. */
+  readonly everAnswered: boolean;
+  /** Does anything take connections at its address? Undefined where that was not asked. */
+  readonly reachable: boolean | undefined;
+  /** Its answers to reads, asked by another session. */
+  readonly reads: boolean;
+  /** What PostgreSQL said when it did not let the operator in, or has no table to write to. */
+  readonly refusal: string | undefined;
+}
+
+/**
+ * Three writes that are due every two seconds. A switchover of Patroni's takes less; a failover changes whom is asked.
+ */
+export const unansweredMs = 6_000;
+
+/**
+ * Judges the writes. What does not answer hangs; what nobody reaches may serve everybody else, since it may be the operator
+ * that is cut off: then Patroni's word and kubelet's stand.
+ */
+export function judgeWrites(evidence: WriteEvidence, nowMs: number): Writes {
+  const { answeredAt, everAnswered, reachable, reads, refusal } = evidence;
+  if (refusal !== undefined) return { state: "unknown", why: refusal };
+  if (nowMs - answeredAt.monotonicMs < unansweredMs) {
+    return everAnswered ? { state: "answered" } : { state: "unknown", why: undefined };
+  }
+  if (reachable === false) return { state: "unknown", why: "its pod gives the operator no connection" };
+  return { state: "unanswered", sinceMs: answeredAt.wallMs, reads };
+}
+
+/** Bounds at which somebody decides something: strain.ts. Crossing one is news, moving between two is not. */
+export interface NewsBounds {
+  readonly volumePercents: readonly number[];
+  readonly connectionPercents: readonly number[];
+  readonly transactionSeconds: number;
+}
+
+/** Says the same of two findings between which nothing has happened that a pass would act on. */
+export function newsOf({ primary, writes, volumesUsedPercent, database }: Findings, bounds: NewsBounds): string {
+  const step = (percents: readonly number[], value: number) => percents.filter((percent) => value >= percent).length;
+  const { oldestTransaction: oldest, connections, lostSlots } = database ?? {};
+  return JSON.stringify([
+    primary,
+    [writes.state, writes.state === "unanswered" && writes.reads, writes.state === "unknown" && writes.why],
+    Object.entries(volumesUsedPercent).map(([pod, percent]) => [pod, step(bounds.volumePercents, percent)]),
+    connections && step(bounds.connectionPercents, (connections.used / connections.most) * 100),
+    oldest && oldest.seconds >= bounds.transactionSeconds ? oldest.pid : null,
+    lostSlots,
+  ]);
+}

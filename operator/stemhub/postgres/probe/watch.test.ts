@@ -1,0 +1,174 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { silentLog } from "../../../runtime/log.ts";
+import { FakeClock } from "../../../testing/clock.ts";
+import type { ProbedMember, ProbeTarget } from "./database-probe.ts";
+import { databaseQuery, heartbeat, memberQuery } from "./facts.ts";
+import type { Row, Session } from "./session.ts";
+import { watchDatabases } from "./watch.ts";
+
+const key = { namespace: "music", name: "studio" };
+const bounds = { volumePercents: [80, 90], connectionPercents: [90], transactionSeconds: 900 };
+const member = (ordinal: number): ProbedMember => ({
+  pod: `studio-db-${ordinal}`,
+  uid: `uid-${ordinal}`,
+  address: { ip: `10.0.0.${ordinal}`, port: 5432, host: `studio-db-${ordinal}`, authority: "ca" },
+});
+const target = (primary = 0): ProbeTarget => ({
+  primary: member(primary),
+  members: [member(0), member(1)],
+  login: { user: "stemhub_probe", password: "secret" },
+});
+
+/**
+ * Members that answer as the test says. Where it lies: a session is a function call, so nothing is ever half sent, and a
+ * write that hangs is let go of without PostgreSQL's own books. The real thing is asked by e2e database-strain.
+ */
+class Members {
+  readonly hanging = new Set<string>();
+  readonly refusing = new Map<string, string>();
+  unreachable = false;
+  usedPercent = 40;
+  readonly sessions: { readonly ip: string; open: boolean; writes: number }[] = [];
+  /** Writes under way, by address: never more than one, or connections would pile up. */
+  readonly writing = new Map<string, number>();
+
+  readonly open = async ({ ip }: { ip: string }): Promise<Session> => {
+    const code = this.refusing.get(ip);
+    if (code) throw Object.assign(new Error("refused"), { code });
+    const session = { ip, open: true, writes: 0 };
+    this.sessions.push(session);
+    return {
+      get open() {
+        return session.open;
+      },
+      close: () => {
+        session.open = false;
+      },
+      query: (statement) => this.#answer(ip, statement),
+    };
+  };
+  readonly reaches = async () => !this.unreachable;
+
+  async #answer(ip: string, statement: string): Promise<readonly Row[]> {
+    if (statement === heartbeat) {
+      const under = (this.writing.get(ip) ?? 0) + 1;
+      if (under > 1) throw new Error("two writes at once");
+      this.writing.set(ip, under);
+    }
+    if (this.hanging.has(ip) || (this.hanging.has(`${ip} writes`) && statement === heartbeat))
+      await new Promise(() => undefined);
+    if (statement === heartbeat) this.writing.set(ip, 0);
+    if (statement === memberQuery) return [{ blocks: "1000", available_blocks: String(1000 - this.usedPercent * 10) }];
+    if (statement === databaseQuery) return [{ used: "3", most: 194, oldest: null, lost: [] }];
+    return [];
+  }
+}
+
+let stop = new AbortController();
+afterEach(() => stop.abort());
+
+function watching(given: (members: Members) => void = () => undefined) {
+  stop = new AbortController();
+  const [clock, members] = [new FakeClock(), new Members()];
+  given(members);
+  const network = { open: members.open, reaches: members.reaches };
+  const watch = watchDatabases({ clock, log: silentLog, signal: stop.signal, random: () => 0.5, network });
+  const news: string[] = [];
+  watch.onNews(({ name }) => news.push(name));
+  watch.aim(key, target(), bounds);
+  const writes = () => watch.findingsOf(key)?.writes;
+  return { clock, members, watch, news, writes };
+}
+
+describe("given a database that works", () => {
+  test("then its writes are answered, and its volumes and connections known", async () => {
+    const { clock, watch } = watching();
+    await clock.advance(1);
+    expect(watch.findingsOf(key)).toEqual({
+      primary: "studio-db-0",
+      writes: { state: "answered" },
+      volumesUsedPercent: { "studio-db-0": 40, "studio-db-1": 40 },
+      database: { connections: { used: 3, most: 194 }, oldestTransaction: undefined, lostSlots: [] },
+    });
+  });
+
+  test("then there is news at the beginning, and none while nothing happens", async () => {
+    const { clock, news } = watching();
+    await clock.advance(5_000);
+    const before = news.length;
+    await clock.advance(120_000);
+    expect([before > 0, news.length - before]).toEqual([true, 0]);
+  });
+
+  test("then it is asked by three sessions that are kept", async () => {
+    const { clock, members } = watching();
+    await clock.advance(60_000);
+    expect(members.sessions).toHaveLength(3);
+  });
+
+  test("when its volume fills, then there is news", async () => {
+    const { clock, members, news } = watching();
+    await clock.advance(10_000);
+    news.length = 0;
+    members.usedPercent = 85;
+    await clock.advance(10_000);
+    expect(news).toEqual(["studio"]);
+  });
+});
+
+describe("given a primary", () => {
+  test("when its writes hang, then that is found within ten seconds, and they are never joined by others", async () => {
+    const { clock, members, news, writes } = watching();
+    await clock.advance(10_000);
+    news.length = 0;
+    members.hanging.add("10.0.0.0 writes");
+    await clock.advance(10_000);
+    expect(writes()).toMatchObject({ state: "unanswered", reads: true });
+    expect(news.length).toBeGreaterThan(0);
+    await clock.advance(600_000);
+    expect(members.writing.get("10.0.0.0")).toBe(1);
+    expect(members.sessions.length).toBeLessThan(6);
+  });
+
+  test("when it hangs altogether, then its reads are told to hang too", async () => {
+    const { clock, members, writes } = watching();
+    await clock.advance(10_000);
+    members.hanging.add("10.0.0.0");
+    await clock.advance(15_000);
+    expect(writes()).toMatchObject({ state: "unanswered", reads: false });
+  });
+
+  test("when nobody reaches it, then nothing is said of it", async () => {
+    const { clock, members, writes } = watching();
+    await clock.advance(10_000);
+    members.hanging.add("10.0.0.0");
+    members.unreachable = true;
+    await clock.advance(30_000);
+    expect(writes()).toMatchObject({ state: "unknown", why: "its pod gives the operator no connection" });
+  });
+
+  test("when the probe's password is wrong, then nothing is said of it", async () => {
+    const { clock, writes } = watching((members) => members.refusing.set("10.0.0.0", "28P01"));
+    await clock.advance(30_000);
+    expect(writes()).toMatchObject({ state: "unknown", why: "PostgreSQL says: refused" });
+  });
+
+  test("when another is primary, then that one is asked, and the former's silence is forgotten", async () => {
+    const { clock, members, watch, writes } = watching();
+    members.hanging.add("10.0.0.0");
+    await clock.advance(20_000);
+    watch.aim(key, target(1), bounds);
+    await clock.advance(4_000);
+    expect(writes()).toEqual({ state: "answered" });
+    expect(members.sessions.filter(({ ip, open }) => ip === "10.0.0.0" && open).length).toBeLessThan(2);
+  });
+});
+
+test("when a StemHub is forgotten, then its sessions are closed and nothing is known of it", async () => {
+  const { clock, members, watch } = watching();
+  await clock.advance(10_000);
+  watch.forget(key);
+  await clock.advance(10_000);
+  expect(watch.findingsOf(key)).toBeUndefined();
+  expect(members.sessions.filter(({ open }) => open)).toEqual([]);
+});
