@@ -31,6 +31,7 @@ export interface SeenStemHub extends KubeObject {
       readonly ready?: number;
       readonly inSync?: number;
       readonly switchover?: { readonly cause: string; readonly phase: string };
+      readonly warnings?: readonly { readonly reason: string; readonly about: string; readonly message: string }[];
       readonly rebuilds?: readonly { readonly member: string; readonly reason: string }[];
     };
     readonly components?: readonly {

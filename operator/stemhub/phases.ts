@@ -139,6 +139,7 @@ async function rebuildMembers(scope: Scope, { api, clock, nodes, log }: Deps): P
     instances,
     outOfSync: outOfSyncSince(world.topology, instances, stemhub.status?.database?.outOfSync ?? [], now),
     rebuilds: scope.rebuilds,
+    receives: (pod) => scope.findings?.database?.standbys.includes(pod),
     // Patroni names a slot after its member; a slot's name cannot have a dash.
     walRemoved: (pod) => scope.findings?.database?.lostSlots.includes(pod.replaceAll("-", "_")) ?? false,
     hindered: ({ pod, node }) => {

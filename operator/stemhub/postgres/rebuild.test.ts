@@ -25,6 +25,7 @@ function given(member: Partial<Member>, afterMs: number, facts: Partial<RebuildF
     instances: 3,
     outOfSync: [{ member: "studio-db-2", since: new Date(begin).toISOString() }],
     rebuilds: [],
+    receives: () => undefined,
     walRemoved: () => false,
     hindered: () => false,
     now: begin + afterMs,
@@ -57,6 +58,12 @@ test("a replica that runs and receives no WAL is restarted before its copy is gi
   expect(given({ ready: true, createdMs: begin - 1 }, restartMs - 1)).toMatchObject({ step: "wait" });
   const decision = given({ ready: true, createdMs: begin - 1 }, restartMs);
   expect(decision).toMatchObject({ step: "restart", member: { pod: "studio-db-2", uid: "uid-studio-db-2" } });
+});
+
+test("a replica whose receiver hangs says that it streams, and the primary knows better", () => {
+  const member = { ready: true, streaming: true, createdMs: begin - 1 };
+  expect(given(member, restartMs, { receives: () => true })).toMatchObject({ step: "wait" });
+  expect(given(member, restartMs, { receives: () => false })).toMatchObject({ step: "restart" });
 });
 
 test("a replica whose WAL the primary has removed is rebuilt at once, also when none else is in sync", () => {

@@ -47,6 +47,8 @@ export interface RebuildFacts {
   readonly outOfSync: readonly OutOfSyncStatus[];
   /** Those of the last hours, the newest last. */
   readonly rebuilds: readonly RebuildStatus[];
+  /** The primary sends WAL to this member; undefined where it has not been asked. A receiver that hangs says so still. */
+  readonly receives: (pod: string) => boolean | undefined;
   /** The primary has removed WAL that this member has not received (its slot is lost). */
   readonly walRemoved: (pod: string) => boolean;
   /** Nothing of the copy itself: its node is lost, its image is not there, no node takes it. */
@@ -85,7 +87,7 @@ export function decideRebuild(facts: RebuildFacts): RebuildDecision {
   for (const { member: pod, since } of outOfSync) {
     const member = members.find((one) => one.pod === pod);
     if (!member || pod === primary || facts.hindered(member) || isGivenUp(pod, facts.rebuilds, now)) continue;
-    const trouble = troubleOf(member, facts.walRemoved(pod));
+    const trouble = troubleOf(member, facts.receives(pod) ?? member.streaming, facts.walRemoved(pod));
     if (!trouble) continue;
     const sinceMs = Date.parse(since);
     if (trouble.restartFirst && member.createdMs < sinceMs) {
@@ -114,7 +116,7 @@ interface Trouble {
   readonly restartFirst?: true;
 }
 
-function troubleOf({ ready, streaming, state, volumeLost }: Member, walRemoved: boolean): Trouble | undefined {
+function troubleOf({ ready, state, volumeLost }: Member, streaming: boolean, walRemoved: boolean): Trouble | undefined {
   if (volumeLost) return { what: "its volume has been lost", patienceMs: brokenMs, certain: true };
   if (ready && streaming) return undefined;
   if (state !== undefined && busyStates.has(state)) return undefined;

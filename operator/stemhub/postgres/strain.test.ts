@@ -21,7 +21,7 @@ function warnings({ volumes = {}, connections = quiet, oldest, before = [], aske
     primary: "studio-db-0",
     writes: { state: "answered" },
     volumesUsedPercent: volumes,
-    database: { connections, oldestTransaction: oldest, lostSlots: [] },
+    database: { connections, oldestTransaction: oldest, lostSlots: [], standbys: ["studio-db-1"] },
   };
   const facts = { topology: aTopology(), findings: asked ? findings : undefined, before };
   return databaseWarnings({ ...facts, longTransactionSeconds: 900, now });

@@ -22,6 +22,8 @@ export interface DatabaseFacts {
   readonly oldestTransaction: Transaction | undefined;
   /** Slots whose WAL is gone: their standbys need a new copy. Patroni names them after the members, with _ for -. */
   readonly lostSlots: readonly string[];
+  /** Pods of the standbys to which WAL goes now. */
+  readonly standbys: readonly string[];
 }
 
 /** A transaction whose snapshot, or whose number, keeps dead rows from being removed. */
@@ -54,7 +56,9 @@ SELECT
      AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)
    ORDER BY xact_start LIMIT 1) AS oldest,
   (SELECT coalesce(json_agg(slot_name ORDER BY slot_name), '[]'::json) FROM pg_replication_slots
-   WHERE wal_status = 'lost') AS lost`;
+   WHERE wal_status = 'lost') AS lost,
+  (SELECT coalesce(json_agg(application_name ORDER BY application_name), '[]'::json) FROM pg_stat_replication
+   WHERE state = 'streaming') AS standbys`;
 
 /** Errors: Error when the answer is not what the query asks for. */
 export function readMember([row]: readonly Row[]): MemberFacts {
@@ -70,6 +74,12 @@ export function readDatabase([row]: readonly Row[]): DatabaseFacts {
   return {
     connections: { used, most },
     oldestTransaction: (row?.oldest as Transaction | null | undefined) ?? undefined,
-    lostSlots: (row?.lost as readonly string[] | undefined) ?? [],
+    lostSlots: names(row?.lost),
+    standbys: names(row?.standbys),
   };
+}
+
+function names(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) throw new Error(`no list of names: ${JSON.stringify(value)}`);
+  return value;
 }

@@ -49,7 +49,12 @@ describe("news", () => {
     primary: "studio-db-0",
     writes: { state: "answered" },
     volumesUsedPercent: { "studio-db-0": 50 },
-    database: { connections: { used: 10, most: 100 }, oldestTransaction: undefined, lostSlots: [] },
+    database: {
+      connections: { used: 10, most: 100 },
+      oldestTransaction: undefined,
+      lostSlots: [],
+      standbys: ["studio-db-1"],
+    },
   };
   const database = findings.database ?? never();
   test.each<[string, Partial<Findings>, boolean]>([
@@ -60,6 +65,7 @@ describe("news", () => {
     ["connections that run out", { database: { ...database, connections: { used: 90, most: 100 } } }, true],
     ["a short transaction", { database: { ...database, oldestTransaction: { ...transaction, seconds: 60 } } }, false],
     ["a long transaction", { database: { ...database, oldestTransaction: { ...transaction, seconds: 900 } } }, true],
+    ["a standby that receives no WAL any more", { database: { ...database, standbys: [] } }, true],
     ["a slot that is lost", { database: { ...database, lostSlots: ["studio_db_1"] } }, true],
   ])("%s: %s", (_, more, news) => {
     expect(newsOf({ ...findings, ...more }, bounds) !== newsOf(findings, bounds)).toBe(news);

@@ -62,7 +62,7 @@ export interface NewsBounds {
 /** Says the same of two findings between which nothing has happened that a pass would act on. */
 export function newsOf({ primary, writes, volumesUsedPercent, database }: Findings, bounds: NewsBounds): string {
   const step = (percents: readonly number[], value: number) => percents.filter((percent) => value >= percent).length;
-  const { oldestTransaction: oldest, connections, lostSlots } = database ?? {};
+  const { oldestTransaction: oldest, connections, lostSlots, standbys } = database ?? {};
   return JSON.stringify([
     primary,
     [writes.state, writes.state === "unanswered" && writes.reads, writes.state === "unknown" && writes.why],
@@ -70,5 +70,6 @@ export function newsOf({ primary, writes, volumesUsedPercent, database }: Findin
     connections && step(bounds.connectionPercents, (connections.used / connections.most) * 100),
     oldest && oldest.seconds >= bounds.transactionSeconds ? oldest.pid : null,
     lostSlots,
+    standbys,
   ]);
 }

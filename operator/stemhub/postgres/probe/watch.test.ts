@@ -59,7 +59,8 @@ class Members {
       await new Promise(() => undefined);
     if (statement === heartbeat) this.writing.set(ip, 0);
     if (statement === memberQuery) return [{ blocks: "1000", available_blocks: String(1000 - this.usedPercent * 10) }];
-    if (statement === databaseQuery) return [{ used: "3", most: 194, oldest: null, lost: [] }];
+    if (statement === databaseQuery)
+      return [{ used: "3", most: 194, oldest: null, lost: [], standbys: ["studio-db-1"] }];
     return [];
   }
 }
@@ -88,7 +89,12 @@ describe("given a database that works", () => {
       primary: "studio-db-0",
       writes: { state: "answered" },
       volumesUsedPercent: { "studio-db-0": 40, "studio-db-1": 40 },
-      database: { connections: { used: 3, most: 194 }, oldestTransaction: undefined, lostSlots: [] },
+      database: {
+        connections: { used: 3, most: 194 },
+        oldestTransaction: undefined,
+        lostSlots: [],
+        standbys: ["studio-db-1"],
+      },
     });
   });
 
