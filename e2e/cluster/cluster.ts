@@ -31,6 +31,11 @@ export interface Cluster {
   readonly auditLog: string | undefined;
   /** The object store. Errors: throws where the cluster has none, or is not up. */
   readonly s3: S3Access;
+  /**
+   * A StorageClass whose volumes are as large as their claims and no larger, and can grow.
+   * Errors: ClusterError where the cluster has none: a test that needs one cannot run there.
+   */
+  readonly diskClass: string;
 
   /** Brings it up, mends what has died of it, and returns once pods, names, volumes and metrics work. Idempotent. */
   up(progress: Progress): Promise<void>;

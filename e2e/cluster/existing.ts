@@ -29,6 +29,10 @@ export class ExistingCluster implements Cluster {
     throw new ClusterError("CLUSTER=existing has no object store of ours: use local or kind");
   }
 
+  get diskClass(): string {
+    throw new ClusterError("CLUSTER=existing: nothing is known of its StorageClasses: use local");
+  }
+
   async up(_progress: Progress): Promise<void> {
     if (!existsSync(this.kubeconfig)) {
       throw new ClusterError(`CLUSTER=existing needs a kubeconfig: ${this.kubeconfig} is not there; set KUBECONFIG`);

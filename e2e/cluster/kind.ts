@@ -67,6 +67,10 @@ export class KindCluster implements Cluster {
     };
   }
 
+  get diskClass(): string {
+    throw new ClusterError("CLUSTER=kind has no StorageClass whose volumes are limited in size: use local");
+  }
+
   async up(progress: Progress): Promise<void> {
     await mkdir(this.#paths.auditFolder, { recursive: true });
     await replaceFile(this.#paths.auditPolicy, auditPolicy, 0o644);

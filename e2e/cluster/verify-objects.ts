@@ -76,3 +76,33 @@ export const verifyObjects: readonly object[] = [
     },
   },
 ];
+
+/** A pod with a volume of a class and size. */
+export function diskObjects(storageClassName: string, storage: string): object[] {
+  return [
+    {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "disk" },
+      spec: { storageClassName, accessModes: ["ReadWriteOnce"], resources: { requests: { storage } } },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "disk" },
+      spec: {
+        ...soon,
+        containers: [
+          {
+            name: "disk",
+            image,
+            command: ["sleep", "infinity"],
+            resources: small,
+            volumeMounts: [{ name: "data", mountPath: "/data" }],
+          },
+        ],
+        volumes: [{ name: "data", persistentVolumeClaim: { claimName: "disk" } }],
+      },
+    },
+  ];
+}

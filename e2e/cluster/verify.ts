@@ -4,7 +4,7 @@ import { Kubectl } from "../support/kubectl.ts";
 import { type Cluster, ClusterError, s3Host, s3Port } from "./cluster.ts";
 import { sleep, waitFor } from "./local/process.ts";
 import { ensurePrograms } from "./local/programs.ts";
-import { verifyNamespace, verifyObjects } from "./verify-objects.ts";
+import { diskObjects, verifyNamespace, verifyObjects } from "./verify-objects.ts";
 
 const deadlineMs = 120_000;
 
@@ -40,6 +40,11 @@ export async function verify(cluster: Cluster, progress: Progress): Promise<void
       await progress.step("pods reach the object store by its name", () => connect(kubectl, first, s3Host, s3Port));
     }
     await progress.step("a StatefulSet's volume outlives its pod", () => volumeOutlivesPod(kubectl));
+    if (cluster.provider === "local") {
+      await progress.step("a volume with a size fills up, and grows while it is in use", () =>
+        diskFillsUpAndGrows(kubectl, cluster.diskClass),
+      );
+    }
     await progress.step("an autoscaler raises replicas under load", () =>
       kubectl.wait("deployment/burn", "jsonpath={.status.readyReplicas}=2", deadlineMs),
     );
@@ -100,6 +105,17 @@ async function volumeOutlivesPod(kubectl: Kubectl): Promise<void> {
   await kubectl.wait("pod/keeper-0", "condition=Ready", deadlineMs);
   const read = await kubectl.exec("keeper-0", ["cat", "/data/file"]);
   if (read.trim() !== written) throw new ClusterError(`the volume holds "${read}", not ${written}`);
+}
+
+async function diskFillsUpAndGrows(kubectl: Kubectl, diskClass: string): Promise<void> {
+  await kubectl.apply(...diskObjects(diskClass, "320Mi"));
+  await kubectl.wait("pod/disk", "condition=Ready", deadlineMs);
+  const fill = "dd if=/dev/zero of=/data/file bs=1M 2>&1 || true";
+  const full = await kubectl.exec("pod/disk", ["sh", "-c", fill]);
+  if (!full.includes("No space left on device")) throw new ClusterError(`a volume of 320Mi took it all: ${full}`);
+  await kubectl.patch("pvc/disk", { spec: { resources: { requests: { storage: "400Mi" } } } });
+  await kubectl.wait("pvc/disk", "jsonpath={.status.capacity.storage}=400Mi", deadlineMs);
+  await kubectl.exec("pod/disk", ["dd", "if=/dev/zero", "of=/data/more", "bs=1M", "count=64"]);
 }
 
 async function lose(cluster: Cluster, kubectl: Kubectl, from: WebPod, lost: WebPod): Promise<void> {

@@ -60,7 +60,9 @@ function subjects(layout: Layout): Subject[] {
     { file: "s3", commonName: "s3", hosts: [s3Host, layout.hostAddress] },
     { file: "admin", organization: "system:masters", commonName: "admin", client: true },
     ...controlPlane.map((file) => ({ file, commonName: `system:${file}`, client: true }) as const),
-    ...["coredns", "local-path-provisioner"].map((file) => ({ file, commonName: file, client: true }) as const),
+    ...["coredns", "local-path-provisioner", "local-disk"].map(
+      (file) => ({ file, commonName: file, client: true }) as const,
+    ),
     // A kubelet's one certificate is its identity as a client and, by the address in it, what others verify.
     ...layout.nodes.map(({ name, address }) => ({
       file: `node-${name}`,

@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { auditPolicy } from "../audit-policy.ts";
 import { replaceFile } from "../files.ts";
 import type { Service } from "./process.ts";
@@ -176,5 +178,16 @@ export async function volumeService(state: ClusterState, layout: Layout, helperI
       ...["--helper-image", helperImage],
       ...["--helper-pod-file", state.path("local-path-pod.yaml")],
     ],
+  };
+}
+
+/** The provisioner of the StorageClass local-disk (disks/): this checkout's, so it is restarted when that changes. */
+export async function diskService(state: ClusterState): Promise<Service> {
+  const file = (name: string) => fileURLToPath(new URL(`disks/${name}`, import.meta.url));
+  const sources = await Promise.all(["main.ts", "decide.ts", "disk.ts"].map((name) => readFile(file(name), "utf8")));
+  return {
+    name: "local-disk",
+    restartOn: sources.join("\n"),
+    command: [process.execPath, file("main.ts"), state.path("pki", "local-disk.kubeconfig"), state.path("nodes")],
   };
 }

@@ -10,7 +10,14 @@ import { applyAddons, dnsReady, metricsReady, nodesReady, probe } from "./addons
 import { Buildah, baseImage } from "./buildah.ts";
 import { makeCertificates } from "./certs.ts";
 import { endCgroup, inCgroup, makeCgroup } from "./cgroups.ts";
-import { apiServices, controllerServices, dnsService, metricsService, volumeService } from "./control-plane.ts";
+import {
+  apiServices,
+  controllerServices,
+  diskService,
+  dnsService,
+  metricsService,
+  volumeService,
+} from "./control-plane.ts";
 import { ImageStore } from "./image-store.ts";
 import { importImages, nodeImages } from "./load.ts";
 import { withLock } from "./lock.ts";
@@ -33,10 +40,11 @@ const apiDeadlineMs = 90_000;
  * none of them away. Needs root, on Linux with Debian's packages.
  *
  * Not like a real one: NetworkPolicy is accepted and not enforced, there is no LoadBalancer, every node reports the whole
- * machine's processors and memory, and volumes have no size limit.
+ * machine's processors and memory, and volumes of the default class have no size limit (those of local-disk do).
  */
 export class LocalCluster implements Cluster {
   readonly provider = "local";
+  readonly diskClass = "local-disk";
   readonly name: string;
   readonly #cache: string;
   readonly #state: ClusterState;
@@ -119,6 +127,7 @@ export class LocalCluster implements Cluster {
     await onHost(await dnsService(state, layout));
     await onHost(metricsService(state, layout));
     await onHost(await volumeService(state, layout, baseImage));
+    await onHost(await diskService(state));
     await onHost(await s3Service(state, layout));
     progress.note("waiting for nodes");
     await nodesReady(kubectl, layout);

@@ -8,7 +8,8 @@ export async function unmountBelow(directory: string): Promise<void> {
   if (left.length > 0) await run("umount", ["--lazy", ...left]);
 }
 
-async function mountsBelow(directory: string): Promise<string[]> {
+/** What is mounted below a directory, parents first. */
+export async function mountsBelow(directory: string): Promise<string[]> {
   const table = await readFile("/proc/self/mountinfo", "utf8");
   return table
     .split("\n")

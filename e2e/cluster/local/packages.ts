@@ -18,6 +18,8 @@ const needed: readonly (readonly [string, string])[] = [
   ["/usr/lib/cni/bridge", "containernetworking-plugins"],
   ["mmdebstrap", "mmdebstrap"],
   ["buildah", "buildah"],
+  ["mkfs.xfs", "xfsprogs"],
+  ["losetup", "mount"],
   ["python3", "python3"],
   ["/etc/ssl/certs/ca-certificates.crt", "ca-certificates"],
 ];
