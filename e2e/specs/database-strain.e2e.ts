@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chooseCluster } from "../cluster/choose.ts";
 import { clientPod, connectionString, type DatabaseClient, databaseClient } from "../support/database.ts";
 import { accountOf, startLoad, untilInSync } from "../support/database-load.ts";
 import { eventually } from "../support/deadline.ts";
@@ -86,6 +87,68 @@ describe("given a writer and a reader", () => {
   }, 150_000);
 });
 
+describe("given a volume that fills", () => {
+  const pod = "disk-db-0";
+  let disk: DatabaseClient;
+  let startedAt: string;
+
+  beforeAll(async () => {
+    const { diskClass: className } = (await chooseCluster()).cluster;
+    await kubectl.apply(
+      echoStemHub("disk", { spec: { database: { instances: 1, storage: { size: "512Mi", className } } } }),
+    );
+    await untilStemHub(kubectl, "disk");
+    disk = await databaseClient(kubectl, "disk", image());
+    await disk.sql("CREATE TABLE songs (title text); INSERT INTO songs VALUES ('Blue Room')", { as: "migrator" });
+    startedAt = await disk.sql("SELECT pg_postmaster_start_time()");
+  }, 180_000);
+
+  test("when 80 % of it are taken, then that is a warning, and writes go on", async () => {
+    await fill(82);
+    const warning = await warned("VolumeFilling", noticedMs, "disk");
+    expect(warning.message).toMatch(/^The volume of disk-db-0 is 8\d % full/);
+    expect(await disk.sql("INSERT INTO songs VALUES ('Red Room')")).toBe("");
+  }, 60_000);
+
+  test("when 90 % of it are taken, then the database is read-only, and says why", async () => {
+    const began = performance.now();
+    await fill(92);
+    const seen = await untilStemHub(kubectl, "disk", "condition=DatabaseAvailable=False", noticedMs);
+    expect(condition(seen, "DatabaseAvailable")).toMatchObject({ reason: "VolumeFull" });
+    expect(condition(seen, "Ready")).toMatchObject({ status: "False", reason: "VolumeFull" });
+    await eventually("a write is refused", 15_000, async () => {
+      const refusal = await disk.sql("INSERT INTO songs VALUES ('Green Room')").then(() => "", String);
+      return refusal.includes("cannot execute INSERT in a read-only transaction");
+    });
+    console.log(`volume 92 % full: read-only after ${((performance.now() - began) / 1_000).toFixed(0)} s`);
+    expect(await disk.sql("SELECT count(*) >= 2 FROM songs")).toBe("t");
+    // Whoever means to make room says so.
+    expect(
+      await disk.sql("SET default_transaction_read_only = off; DELETE FROM songs WHERE title = 'Green Room'"),
+    ).toBe("");
+  }, 90_000);
+
+  test("when there is room again, then it takes writes, and PostgreSQL never stopped", async () => {
+    await kubectl.exec(pod, ["rm", "/data/ballast"]);
+    await untilStemHub(kubectl, "disk", "condition=Ready", 30_000);
+    await eventually("a write is taken", 15_000, async () => {
+      return (await disk.sql("INSERT INTO songs VALUES ('Green Room')")) === "";
+    });
+    expect((await studio("disk")).status?.database?.warnings).toBeUndefined();
+    expect(await disk.sql("SELECT pg_postmaster_start_time()")).toBe(startedAt);
+  }, 60_000);
+
+  /** Until so much of the volume is taken, by something that is not PostgreSQL's. */
+  async function fill(percent: number): Promise<void> {
+    const script = `
+      read -r block blocks available < <(stat --file-system --format='%S %b %a' /data)
+      more=$(( (blocks * ${percent} / 100 - (blocks - available)) * block ))
+      touch /data/ballast
+      fallocate --offset "$(stat --format=%s /data/ballast)" --length "$more" /data/ballast`;
+    await kubectl.exec(pod, ["bash", "-euc", script]);
+  }
+});
+
 afterAll(() => kubectl.delete("pod/forgetful pod/greedy", { force: true }));
 
 /** A pod that signs in as the app, does something, and stays. `dsn` and `connection` are there. */
@@ -103,13 +166,13 @@ time.sleep(3600)`;
   );
 }
 
-async function studio(): Promise<SeenStemHub> {
-  return (await kubectl.get("stemhub/studio")) as SeenStemHub;
+async function studio(name = "studio"): Promise<SeenStemHub> {
+  return (await kubectl.get(`stemhub/${name}`)) as SeenStemHub;
 }
 
-async function warned(reason: string, deadlineMs: number) {
+async function warned(reason: string, deadlineMs: number, name = "studio") {
   return eventually(`the status warns of ${reason}`, deadlineMs, async () => {
-    return (await studio()).status?.database?.warnings?.find((warning) => warning.reason === reason);
+    return (await studio(name)).status?.database?.warnings?.find((warning) => warning.reason === reason);
   });
 }
 

@@ -67,6 +67,29 @@ const rebuildSchema = z
 /** A member that was rebuilt. */
 export type RebuildStatus = z.output<typeof rebuildSchema>;
 
+const rotationSchema = z
+  .object({
+    request: text(
+      "The last value of the annotation stemhub.dev/rotate-password that was taken up: each is, once.",
+      1024,
+    ),
+    phase: z
+      .enum(["Preparing", "RollingOut", "Done"])
+      .meta(
+        field(
+          "Preparing: the other login gets a new password. RollingOut: the Secret names it, and the app's pods take it up. Done: the former login is closed.",
+        ),
+      ),
+    from: text("The login that the app had.", 63),
+    to: text("The login that takes over.", 63),
+    since: text("When the request was seen, as RFC 3339.", 32),
+    message: text("How far it is, in a sentence.", 1024),
+  })
+  .meta(field("The last rotation of the app's password, by the annotation stemhub.dev/rotate-password."));
+
+/** How the rotation of a password goes. */
+export type RotationStatus = z.output<typeof rotationSchema>;
+
 const warningSchema = z
   .object({
     reason: z
@@ -128,6 +151,7 @@ export const statusSchema = z
           .array(outOfSyncSchema)
           .meta(field("Members that are not in sync; absent when all are.", [], { maxItems: 5, ...keyedBy("member") }))
           .optional(),
+        rotation: rotationSchema.optional(),
         warnings: z
           .array(warningSchema)
           .meta(field("What strains the database now; absent when nothing does.", [], { maxItems: 8 }))

@@ -160,6 +160,7 @@ export type {
   DatabaseWarning,
   OutOfSyncStatus,
   RebuildStatus,
+  RotationStatus,
   StemHubStatus,
   SwitchoverStatus,
 } from "./status.ts";

@@ -1,5 +1,10 @@
+import { componentsOf } from "../api/stemhub.ts";
+import { TransientError } from "../runtime/errors.ts";
+import type { KubeObject } from "../runtime/objects.ts";
+import { usesDatabase } from "./app/deployment.ts";
 import { desiredComponents, replicasHandovers } from "./app/desired.ts";
 import { handoverManager } from "./app/replicas.ts";
+import { loginHash } from "./credentials.ts";
 import { desiredGateway } from "./gateway/desired.ts";
 import { kinds, prunedKinds } from "./kinds.ts";
 import { fieldManager, stemhubLabel } from "./metadata.ts";
@@ -9,10 +14,13 @@ import { servingChanges, servingPatch } from "./nodes/serving.ts";
 import { podsOf } from "./observe.ts";
 import { podTrouble } from "./pod-trouble.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
+import { closeLogin, openLogin } from "./postgres/logins.ts";
 import { checkedParameters } from "./postgres/parameters.ts";
+import { type Session, withSession } from "./postgres/probe/session.ts";
 import { probeTarget } from "./postgres/probe/target.ts";
 import { decideRebuild, outOfSyncSince, stuckGraceSeconds } from "./postgres/rebuild.ts";
 import { decideRestart } from "./postgres/restart.ts";
+import { decideRotation } from "./postgres/rotation.ts";
 import { decideScale } from "./postgres/scale.ts";
 import { databaseWarnings, isReadOnly, newsBounds } from "./postgres/strain.ts";
 import { decideSwitchover, switchoverRequest } from "./postgres/switchover.ts";
@@ -22,7 +30,7 @@ import { ledger, readLedger } from "./release/ledger.ts";
 import { lastLine, logTail, logTailLines } from "./release/log-tail.ts";
 import { decideRollout, jobsToPrune, mayRollOut } from "./release/rollout.ts";
 import type { Deps, Scope } from "./scope.ts";
-import { authorityConfigMap, missingSecrets } from "./secrets.ts";
+import { authorityConfigMap, generatePassword, missingSecrets, readSecret } from "./secrets.ts";
 
 /** One step of a pass. Its errors do not silence the phases after it, unless they need what it makes. */
 export interface Phase {
@@ -42,6 +50,7 @@ export const phases: readonly Phase[] = [
   { name: "rebuild", run: rebuildMembers },
   { name: "drain", run: leaveCordonedNode },
   { name: "switchover", run: switchOver },
+  { name: "rotation", run: rotatePassword },
   { name: "gateway", run: applyGateway },
   { name: "release", run: migrate },
   { name: "components", run: applyComponents },
@@ -218,6 +227,75 @@ async function switchOver(scope: Scope, { api, cache, clock, log }: Deps): Promi
   );
 }
 
+/** Replaces the app's password on request, while the app runs. */
+async function rotatePassword(scope: Scope, deps: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { api, cache, clock, log } = deps;
+  const secret = appSecret(scope, deps);
+  if (!secret) return;
+  const signIn = componentsOf(stemhub).filter(({ name, component }) => usesDatabase(name, component));
+  const deployments = signIn.map(({ name }) => childNames(stemhub.metadata.name).component(name));
+  const decision = decideRotation({
+    stemhub,
+    databaseAvailable: world.topology.primary !== undefined && !isReadOnly(scope.warnings),
+    login: readSecret(secret, "username"),
+    loginHash: loginHash(secret),
+    deployments: world.deployments.filter(({ metadata }) => deployments.includes(metadata.name)),
+    pods: signIn.flatMap(({ name }) => podsOf(world, stemhub, name)),
+    now: clock.now(),
+  });
+  switch (decision.step) {
+    case "none":
+      return;
+    case "open":
+      // Our own status wakes nobody.
+      scope.comeBackAfter(0);
+      break;
+    case "wait":
+      scope.comeBackAfter(decision.requeueAfterMs);
+      break;
+    case "prepare": {
+      const password = generatePassword();
+      log.info({ name: stemhub.metadata.name, reason: decision.report.message }, "a login of the app is opened");
+      await asSuperuser(scope, deps, (session) => openLogin(session, decision.login, password));
+      const encoded = { username: decision.login, password };
+      const data = Object.fromEntries(Object.entries(encoded).map(([k, v]) => [k, Buffer.from(v).toString("base64")]));
+      const { namespace, name, resourceVersion } = secret.metadata;
+      const body = { metadata: { resourceVersion }, data };
+      cache.observe(await api.patch(kinds.secret, namespace, name, body, { type: "merge" }));
+      break;
+    }
+    case "retire":
+      log.info({ name: stemhub.metadata.name, reason: decision.report.message }, "a login of the app is closed");
+      await asSuperuser(scope, deps, (session) => closeLogin(session, decision.login));
+      break;
+  }
+  scope.rotation = decision.report;
+}
+
+/** As it is now, by the own writes of this pass too. */
+function appSecret({ stemhub }: Scope, { cache }: Deps): KubeObject | undefined {
+  return cache.get(kinds.secret, stemhub.metadata.namespace, childNames(stemhub.metadata.name).appSecret);
+}
+
+/** Long enough for a commit on a busy primary; with no standby it would be for ever. */
+const superuserDeadlineMs = 5_000;
+
+/** Does something on the primary that needs all rights, such as a role's password. Errors: as withSession, or when there is no primary. */
+async function asSuperuser(
+  { stemhub, world }: Scope,
+  { clock, settings }: Deps,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const { topology, secrets } = world;
+  const pods = podsOf(world, stemhub, "database");
+  const target = probeTarget({ stemhub, topology, pods, secrets, clusterDomain: settings.clusterDomain });
+  const superuser = secrets.get(childNames(stemhub.metadata.name).superuserSecret);
+  if (!target || !superuser) throw new TransientError("there is no primary to change a role on");
+  const login = { user: readSecret(superuser, "username"), password: readSecret(superuser, "password") };
+  await withSession(clock, { address: target.primary.address, login, deadlineMs: superuserDeadlineMs }, work);
+}
+
 async function applyGateway({ stemhub, apply }: Scope, { settings }: Deps): Promise<void> {
   const { images, clusterDomain } = settings;
   for (const object of desiredGateway({ stemhub, image: images.gateway, clusterDomain })) await apply(object);
@@ -273,13 +351,15 @@ async function readFailure({ stemhub, world, release }: Scope, { api, log }: Dep
 async function applyComponents(scope: Scope, deps: Deps): Promise<void> {
   const { stemhub, world, apply, desired } = scope;
   const { rollout } = scope.release;
+  const secret = appSecret(scope, deps);
+  // The phase that makes it is required.
+  if (!secret) throw new Error("the app has no login");
+  const { clusterDomain } = deps.settings;
+  const input = { stemhub, deployments: world.deployments, loginHash: loginHash(secret), clusterDomain };
   if (!rollout || !mayRollOut(rollout)) {
-    desired.push(
-      ...desiredComponents({ stemhub, deployments: world.deployments, clusterDomain: deps.settings.clusterDomain }),
-    );
+    desired.push(...desiredComponents(input));
     return;
   }
-  const input = { stemhub, deployments: world.deployments, clusterDomain: deps.settings.clusterDomain };
   for (const handover of replicasHandovers(input)) {
     deps.cache.observe(await deps.api.apply(handover, { fieldManager: handoverManager }));
   }

@@ -113,9 +113,9 @@ function letNamespaceEnd({ metadata }: StemHub, { log }: Deps): ReconcileResult 
 
 /** Computed from a fresh look, so that the status tells what this pass made as well as what it found. */
 async function writeStatus(scope: Scope, raw: KubeObject, failure: Failure | undefined, deps: Deps): Promise<void> {
-  const { stemhub, release, switchover, rebuilds, findings, warnings } = scope;
+  const { stemhub, release, switchover, rotation, rebuilds, findings, warnings } = scope;
   const world = observe(deps.cache, stemhub);
-  const found = { release, switchover, rebuilds, findings, warnings };
+  const found = { release, switchover, rotation, rebuilds, findings, warnings };
   const status = computeStatus({ stemhub, world, ...found, failure, now: deps.clock.now() });
   const live = deps.cache.get(stemhubKind, stemhub.metadata.namespace, stemhub.metadata.name) ?? raw;
   for (const event of statusEvents(stemhub.status, status)) deps.recorder.event(raw, event);

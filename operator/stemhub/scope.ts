@@ -1,4 +1,4 @@
-import type { DatabaseWarning, RebuildStatus, StemHub, SwitchoverStatus } from "../api/stemhub.ts";
+import type { DatabaseWarning, RebuildStatus, RotationStatus, StemHub, SwitchoverStatus } from "../api/stemhub.ts";
 import { type ApplyDeps, applyIfChanged } from "../runtime/apply.ts";
 import type { ReconcileDeps } from "../runtime/controller.ts";
 import type { Recorder } from "../runtime/events.ts";
@@ -47,6 +47,8 @@ export interface Scope {
   switchoverWish: SwitchoverWish | undefined;
   /** What the status is to say of the last switchover: the former report, or what the database phase found. */
   switchover: SwitchoverStatus | undefined;
+  /** What the status is to say of the last rotation of the app's password. */
+  rotation: RotationStatus | undefined;
   /** Members that were rebuilt lately: the former report, and what the rebuild phase added. */
   rebuilds: readonly RebuildStatus[];
   /** Applies an object unless the live one is already so. */
@@ -78,6 +80,7 @@ export function createScope(stemhub: StemHub, deps: Deps): Scope {
     warnings: stemhub.status?.database?.warnings ?? [],
     switchoverWish: undefined,
     switchover: stemhub.status?.database?.switchover,
+    rotation: stemhub.status?.database?.rotation,
     rebuilds: recentRebuilds(stemhub.status?.database?.rebuilds ?? [], deps.clock.now()),
     apply: async (object) => {
       desired.push(object);

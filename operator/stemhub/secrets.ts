@@ -129,7 +129,7 @@ function secret(stemhub: StemHub, name: string, part: Part, type: string, data: 
 }
 
 /** One key of a Secret, decoded. @throws StalledError when somebody took the key out. */
-function readSecret(object: KubeObject, key: string): string {
+export function readSecret(object: KubeObject, key: string): string {
   const value = (object.data as Record<string, string> | undefined)?.[key];
   if (value === undefined) {
     throw new StalledError("SecretIncomplete", `Secret ${object.metadata.name} has no key ${key}. Restore it.`);
@@ -138,6 +138,6 @@ function readSecret(object: KubeObject, key: string): string {
 }
 
 /** 192 bits, in letters that need no quoting in a URL, a shell or a configuration file. */
-function generatePassword(): string {
+export function generatePassword(): string {
   return randomBytes(24).toString("base64url").replaceAll("-", "a").replaceAll("_", "b");
 }

@@ -2,6 +2,7 @@ import {
   componentsOf,
   type DatabaseWarning,
   type RebuildStatus,
+  type RotationStatus,
   type StemHub,
   type StemHubStatus,
   type SwitchoverStatus,
@@ -34,6 +35,7 @@ export interface StatusInput {
   readonly release: ReleaseFindings;
   readonly switchover?: SwitchoverStatus | undefined;
   readonly rebuilds?: readonly RebuildStatus[];
+  readonly rotation?: RotationStatus | undefined;
   readonly findings?: Findings | undefined;
   readonly warnings?: readonly DatabaseWarning[];
   readonly failure: Failure | undefined;
@@ -42,7 +44,7 @@ export interface StatusInput {
 
 /** The whole status after a pass: derived from what was seen, and from the former one only for transition times. */
 export function computeStatus(input: StatusInput): StemHubStatus {
-  const { stemhub, world, release, switchover, rebuilds = [], findings, warnings = [], failure, now } = input;
+  const { stemhub, world, release, switchover, rotation, rebuilds = [], findings, warnings = [], failure, now } = input;
   const previous = stemhub.status?.conditions ?? [];
   const generation = stemhub.metadata.generation ?? 0;
   if (!world) {
@@ -96,6 +98,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
       summary: databaseSummary(facts),
       ...(switchover ? { switchover } : {}),
       ...(outOfSync.length > 0 ? { outOfSync } : {}),
+      ...(rotation ? { rotation } : {}),
       ...(warnings.length > 0 ? { warnings: [...warnings] } : {}),
       ...(rebuilds.length > 0 ? { rebuilds: [...rebuilds] } : {}),
     },
@@ -130,6 +133,7 @@ export function statusEvents(before: StemHubStatus | undefined, after: StemHubSt
   return [
     ...conditionEvents(before, after),
     ...switchoverEvents(before?.database, after.database),
+    ...rotationEvents(before?.database, after.database),
     ...rebuildEvents(before?.database, after.database),
     ...warningEvents(before?.database, after.database),
   ];
@@ -140,6 +144,12 @@ function switchoverEvents(before: StemHubStatus["database"], after: StemHubStatu
   if (!report || (former?.since === report.since && former.phase === report.phase)) return [];
   const bad = report.phase === "Refused" || report.phase === "Failed";
   return [{ type: bad ? "Warning" : "Normal", reason: `Switchover${report.phase}`, note: report.message }];
+}
+
+function rotationEvents(before: StemHubStatus["database"], after: StemHubStatus["database"]): EventDetails[] {
+  const [former, report] = [before?.rotation, after?.rotation];
+  if (!report || (former?.since === report.since && former.phase === report.phase)) return [];
+  return [{ type: "Normal", reason: `PasswordRotation${report.phase}`, note: report.message }];
 }
 
 function rebuildEvents(before: StemHubStatus["database"], after: StemHubStatus["database"]): EventDetails[] {

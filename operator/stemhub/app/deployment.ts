@@ -1,5 +1,6 @@
 import type { Component, ComponentName, StemHub, Volume } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
+import { credentialsAnnotation } from "../credentials.ts";
 import { apiDefaults, environmentOf, withDefaults } from "../environment.ts";
 import { childMetadata, podLabels, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
@@ -7,17 +8,32 @@ import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { replicasToApply } from "./replicas.ts";
 
-/** One component's Deployment. `live` is the one there is, for what belongs to others in it. */
-export function componentDeployment(
-  stemhub: StemHub,
-  name: ComponentName,
-  component: Component,
-  live: KubeObject | undefined,
-  clusterDomain: string,
-): KubeObject {
+/** What a component's Deployment is made from. */
+interface DeploymentInput {
+  readonly stemhub: StemHub;
+  readonly name: ComponentName;
+  readonly component: Component;
+  /** The one there is, for what belongs to others in it. */
+  readonly live: KubeObject | undefined;
+  readonly loginHash: string;
+  readonly clusterDomain: string;
+}
+
+/** Does a component sign in to the database? */
+export function usesDatabase(name: ComponentName, component: Component): boolean {
+  return environmentEntries(name, component).some(({ database }) => database);
+}
+
+function environmentEntries(name: ComponentName, component: Component) {
+  return withDefaults(component.env, name === "api" ? apiDefaults : []);
+}
+
+/** One component's Deployment. */
+export function componentDeployment(input: DeploymentInput): KubeObject {
+  const { stemhub, name, component, live, loginHash, clusterDomain } = input;
   const metadata = childMetadata(stemhub, childNames(stemhub.metadata.name).component(name), name);
   const selector = selectorLabels(stemhub.metadata.name, name);
-  const env = withDefaults(component.env, name === "api" ? apiDefaults : []);
+  const env = environmentEntries(name, component);
   const environment = environmentOf({ stemhub, env, login: "app", clusterDomain });
   const replicas = replicasToApply(component, live);
   const { runAsUser, runAsGroup, fsGroup } = component.securityContext;
@@ -31,7 +47,11 @@ export function componentDeployment(
       ...rollWithoutLoss,
       progressDeadlineSeconds: 600,
       template: {
-        metadata: { labels: podLabels(stemhub.metadata.name, name) },
+        metadata: {
+          labels: podLabels(stemhub.metadata.name, name),
+          // A container's environment is read once: with another login the pods have to be others.
+          ...(usesDatabase(name, component) ? { annotations: { [credentialsAnnotation]: loginHash } } : {}),
+        },
         spec: {
           serviceAccountName: metadata.name,
           automountServiceAccountToken: false,

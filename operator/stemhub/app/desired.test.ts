@@ -4,7 +4,7 @@ import { aStemHub } from "../../testing/stemhub.ts";
 import { desiredComponents } from "./desired.ts";
 
 const desired = (spec: Record<string, unknown>, deployments: KubeObject[] = []) =>
-  desiredComponents({ stemhub: aStemHub(spec), deployments, clusterDomain: "cluster.local" });
+  desiredComponents({ stemhub: aStemHub(spec), deployments, loginHash: "hash", clusterDomain: "cluster.local" });
 const kindsOf = (objects: KubeObject[]) => objects.map((object) => `${object.kind} ${object.metadata.name}`);
 const deployment = (spec: Record<string, unknown>) => {
   const found = desired(spec).find((object) => object.kind === "Deployment");

@@ -9,11 +9,13 @@ import { replicasHandover } from "./replicas.ts";
 export interface ComponentsInput {
   readonly stemhub: StemHub;
   readonly deployments: readonly KubeObject[];
+  /** Of the app's login (rotation.ts). */
+  readonly loginHash: string;
   readonly clusterDomain: string;
 }
 
 /** Every object of every component, in the order in which they are applied. */
-export function desiredComponents({ stemhub, deployments, clusterDomain }: ComponentsInput): KubeObject[] {
+export function desiredComponents({ stemhub, deployments, loginHash, clusterDomain }: ComponentsInput): KubeObject[] {
   return componentsOf(stemhub).flatMap(({ name, component }) => {
     const objectName = childNames(stemhub.metadata.name).component(name);
     const metadata = childMetadata(stemhub, objectName, name);
@@ -22,14 +24,17 @@ export function desiredComponents({ stemhub, deployments, clusterDomain }: Compo
       { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
       service(stemhub, name, component),
       ...disruptionBudget(stemhub, name, component),
-      componentDeployment(stemhub, name, component, live, clusterDomain),
+      componentDeployment({ stemhub, name, component, live, loginHash, clusterDomain }),
       ...autoscaler(stemhub, name, component),
     ];
   });
 }
 
 /** What is handed to the autoscalers before the Deployments are applied without their replicas. */
-export function replicasHandovers({ stemhub, deployments }: Omit<ComponentsInput, "clusterDomain">): KubeObject[] {
+export function replicasHandovers({
+  stemhub,
+  deployments,
+}: Pick<ComponentsInput, "stemhub" | "deployments">): KubeObject[] {
   return componentsOf(stemhub).flatMap(({ name, component }) => {
     const objectName = childNames(stemhub.metadata.name).component(name);
     const handover = replicasHandover(

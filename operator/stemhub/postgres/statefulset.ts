@@ -110,7 +110,12 @@ export function databaseStatefulSet({ stemhub, replicas, image, clusterDomain }:
               projected: {
                 defaultMode: 0o440,
                 sources: [
-                  { secret: { name: names.appSecret, items: [{ key: "password", path: "app/password" }] } },
+                  {
+                    secret: {
+                      name: names.appSecret,
+                      items: ["username", "password"].map((key) => ({ key, path: `app/${key}` })),
+                    },
+                  },
                   { secret: { name: names.migratorSecret, items: [{ key: "password", path: "migrator/password" }] } },
                   { secret: { name: names.probeSecret, items: [{ key: "password", path: "probe/password" }] } },
                 ],

@@ -2,6 +2,7 @@
 -- An error message would quote the statement, and with it a password: log none of them.
 SET log_min_error_statement = 'panic';
 SET log_statement = 'none';
+\set app_login `cat /etc/stemhub/credentials/app/username`
 \set app_password `cat /etc/stemhub/credentials/app/password`
 \set migrator_password `cat /etc/stemhub/credentials/migrator/password`
 \set probe_password `cat /etc/stemhub/credentials/probe/password`
@@ -11,10 +12,11 @@ CREATE ROLE stemhub_owner NOLOGIN;
 -- Changes the schema. Whatever it makes belongs to the owner, because it acts as the owner from its first statement.
 CREATE ROLE stemhub_migrator LOGIN PASSWORD :'migrator_password' IN ROLE stemhub_owner;
 ALTER ROLE stemhub_migrator SET role = 'stemhub_owner';
--- What the app may do, apart from the login it does it by, so that a login can be replaced while the app runs.
+-- What the app may do, apart from the two logins it does it by: while it uses one, the other can be given a new password.
 CREATE ROLE stemhub_app NOLOGIN;
-CREATE ROLE stemhub_app_1 LOGIN PASSWORD :'app_password' IN ROLE stemhub_app;
+CREATE ROLE stemhub_app_1 NOLOGIN IN ROLE stemhub_app;
 CREATE ROLE stemhub_app_2 NOLOGIN IN ROLE stemhub_app;
+ALTER ROLE :"app_login" LOGIN PASSWORD :'app_password';
 -- The operator's eyes: sees statistics, writes one row, and gets in when the app has taken every connection.
 CREATE ROLE stemhub_probe LOGIN PASSWORD :'probe_password' IN ROLE pg_monitor, pg_use_reserved_connections;
 -- A database that is read-only since its disk fills must still be asked whether it takes writes, and kept by Patroni.

@@ -1,4 +1,5 @@
 import pg from "pg";
+import type { Clock } from "../../../runtime/clock.ts";
 
 /** Where one member of a database is reached, and how it proves that it is the one. */
 export interface MemberAddress {
@@ -70,6 +71,29 @@ export const openSession: OpenSession = async ({ ip, port, host, authority }, { 
     },
   };
 };
+
+/**
+ * Does some work by a session of its own, and closes it. Errors: those of the work, or an Error when it is not done by the
+ * deadline; what was sent by then may still come about.
+ */
+export async function withSession(
+  clock: Clock,
+  where: { readonly address: MemberAddress; readonly login: Login; readonly deadlineMs: number },
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const { address, login, deadlineMs } = where;
+  const session = await openSession(address, login, deadlineMs);
+  const done = new AbortController();
+  const late = clock.sleep(deadlineMs, done.signal).then((): never => {
+    throw new Error(`${address.host} has not answered within ${deadlineMs / 1_000} s`);
+  });
+  try {
+    await Promise.race([work(session), late]);
+  } finally {
+    done.abort();
+    session.close();
+  }
+}
 
 /** Not `end`, which waits for what is under way, and that may be for ever. */
 function destroy(client: pg.Client): void {
