@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { databaseClient } from "../support/database.ts";
 import { eventually } from "../support/deadline.ts";
 import { type Echo, echoComponent } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
@@ -123,6 +124,32 @@ test("another app gets the same database in its own formats, over TLS that it ca
 });
 
 test("given 20 requests per second, when both components roll, then none fails", async () => {
+  const result = await underLoad("rolling update of two components", async () => {
+    await kubectl.apply(studio("second"));
+    await untilStemHub(kubectl, "studio");
+    await eventually("the other component answers by its new pods", 30_000, async () => {
+      return (await gateway.expect(200, "/updates/latest")).json<Echo>().greeting === "second";
+    });
+  });
+  expect(result.sent).toBeGreaterThan(100);
+  expect(result.failed).toEqual([]);
+}, 180_000);
+
+test("given 20 requests per second, when the app's password is rotated, then none fails, and the former login is closed", async () => {
+  // It has the former login in its environment, and is nobody's component.
+  const stranger = await databaseClient(kubectl, "studio", environment().images.postgres);
+  const result = await underLoad("rotation of the app's password", async () => {
+    await kubectl.run(["annotate", "stemhub/studio", "--overwrite", "stemhub.dev/rotate-password=first"]);
+    await untilStemHub(kubectl, "studio", "jsonpath={.status.database.rotation.phase}=Done");
+  });
+  expect(result.failed).toEqual([]);
+  expect((await gateway.expect(200, "/whoami")).json()).toMatchObject({ url: { user: "stemhub_app_2" } });
+  expect((await kubectl.secret("studio-db-app")).username).toBe("stemhub_app_2");
+  await expect(stranger.sql("SELECT 1")).rejects.toThrow(/not permitted to log in|password authentication failed/);
+}, 180_000);
+
+/** Lets something happen at 20 requests per second. */
+async function underLoad(what: string, happens: () => Promise<void>): Promise<LoadResult> {
   let count = 0;
   const load = startLoad({
     perSecond: 20,
@@ -138,18 +165,13 @@ test("given 20 requests per second, when both components roll, then none fails",
   });
   let result: LoadResult;
   try {
-    await kubectl.apply(studio("second"));
-    await untilStemHub(kubectl, "studio");
-    await eventually("the other component answers by its new pods", 30_000, async () => {
-      return (await gateway.expect(200, "/updates/latest")).json<Echo>().greeting === "second";
-    });
+    await happens();
   } finally {
     result = await load.stop();
   }
-  console.log(`rolling update of two components at 20 requests per second: ${describeLoad(result)}`);
-  expect(result.sent).toBeGreaterThan(100);
-  expect(result.failed).toEqual([]);
-}, 180_000);
+  console.log(`${what} at 20 requests per second: ${describeLoad(result)}`);
+  return result;
+}
 
 test("given load, when the autoscaler adds pods, then the operator does not take them away", async () => {
   const load = startLoad({
