@@ -57,11 +57,35 @@ export function clientPod(options: {
   /** A node that it may not be on. */
   avoid?: string | undefined;
 }): object {
-  const { name, stemhub, image, command, avoid } = options;
+  const { stemhub, ...pod } = options;
   const login = (who: Login, key: string) => ({
     name: `${who}_${key}`,
     valueFrom: { secretKeyRef: { name: `${stemhub}-db-${who}`, key } },
   });
+  return clientPodWith({
+    ...pod,
+    env: [
+      login("app", "username"),
+      login("app", "password"),
+      login("migrator", "username"),
+      login("migrator", "password"),
+    ],
+    authority: `${stemhub}-ca`,
+  });
+}
+
+/** A client of any database, with the image's programs. */
+export function clientPodWith(options: {
+  name: string;
+  image: string;
+  command: readonly string[];
+  env: readonly object[];
+  /** The ConfigMap whose certificates are mounted. */
+  authority?: string;
+  avoid?: string | undefined;
+}): object {
+  const { name, image, command, env, authority, avoid } = options;
+  const mounts = authority ? [{ name: "authority", mountPath: "/etc/authority", readOnly: true }] : [];
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -83,21 +107,16 @@ export function clientPod(options: {
           image,
           imagePullPolicy: "IfNotPresent",
           command,
-          env: [
-            login("app", "username"),
-            login("app", "password"),
-            login("migrator", "username"),
-            login("migrator", "password"),
-          ],
+          env,
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
             capabilities: { drop: ["ALL"] },
           },
-          volumeMounts: [{ name: "authority", mountPath: "/etc/authority", readOnly: true }],
+          volumeMounts: mounts,
         },
       ],
-      volumes: [{ name: "authority", configMap: { name: `${stemhub}-ca` } }],
+      volumes: authority ? [{ name: "authority", configMap: { name: authority } }] : [],
     },
   };
 }

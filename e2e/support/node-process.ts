@@ -3,6 +3,13 @@ import type { Kubectl } from "./kubectl.ts";
 /** Signals that faults are made with. */
 export type Signal = "KILL" | "STOP" | "CONT";
 
+/** Makes a namespace in which pods may do to a node what faults do, or finds it; returns kubectl in it. */
+export async function privilegedNamespace(kubectl: Kubectl, name: string): Promise<Kubectl> {
+  const labels = { "pod-security.kubernetes.io/enforce": "privileged" };
+  await kubectl.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
+  return kubectl.in(name);
+}
+
 /** A pod that starts, sends a signal and ends. */
 const signalDeadlineMs = 30_000;
 
