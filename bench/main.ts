@@ -1,28 +1,49 @@
-import { Command, InvalidArgumentError } from "commander";
-import { consoleProgress, silentProgress } from "../e2e/progress.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { consoleProgress, type Progress, silentProgress } from "../e2e/progress.ts";
+import { benchFailover } from "./failover.ts";
+import { failoverCaseNames } from "./failover-cases.ts";
 import { benchOperator } from "./operator.ts";
-import { machine, type Report, renderTable } from "./report.ts";
+import { machine, type Report, type Row, renderTable } from "./report.ts";
 
-/** Every bench by the name it is called by. */
-const benches = { operator: benchOperator } as const;
+const program = new Command("bench").description(
+  "Measures one thing on this machine. A missed target is reported, and is no error.",
+);
 
-const command = new Command("bench")
-  .description("Measures one thing on this machine. A missed target is reported, and is no error.")
-  .argument("<name>", `one of: ${Object.keys(benches).join(", ")}`)
-  .option("--runs <n>", "how often what has a spread is repeated", count, 3)
-  .option("--json", "print one object and nothing else", false)
-  .parse();
-const name = command.args[0] ?? "";
-if (!isBench(name)) command.error(`there is no bench ${name}; one of: ${Object.keys(benches).join(", ")}`);
-else {
-  const { runs, json } = command.opts<{ runs: number; json: boolean }>();
-  const rows = await benches[name](json ? silentProgress : consoleProgress(), runs);
-  const report: Report = { bench: name, machine: machine(), rows };
-  console.log(json ? JSON.stringify(report, null, 2) : `\n${renderTable(report)}`);
+bench("operator", "from apply to Ready, and what an idle operator uses", 3).action((options: Common) =>
+  report("operator", options, (progress) => benchOperator(progress, options.runs)),
+);
+
+bench("failover", "how long writes and reads pause when the database breaks, beside plain Patroni", 5)
+  .addOption(new Option("--fault <name>", "this fault alone").choices(failoverCaseNames))
+  .option("--fresh", "forgets earlier runs; without it, runs that ended are kept in the cache and count again", false)
+  .addHelpText(
+    "after",
+    "\nTwo to four minutes a run and fault. One that was interrupted goes on where it stopped: runs of the same images are reused, and said to be.",
+  )
+  .action((options: Common & { fault?: string; fresh: boolean }) =>
+    report("failover", options, (progress) => benchFailover(progress, { ...options, fault: options.fault })),
+  );
+
+await program.parseAsync();
+
+/** Options that every bench has. */
+interface Common {
+  readonly runs: number;
+  readonly json: boolean;
 }
 
-function isBench(text: string): text is keyof typeof benches {
-  return Object.hasOwn(benches, text);
+function bench(name: string, description: string, runs: number): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option("--runs <n>", "how often what has a spread is repeated", count, runs)
+    .option("--json", "print one object and nothing else", false);
+}
+
+async function report(name: string, { json }: Common, measure: (progress: Progress) => Promise<Row[]>): Promise<void> {
+  const rows = await measure(json ? silentProgress : consoleProgress());
+  const told: Report = { bench: name, machine: machine(), rows };
+  console.log(json ? JSON.stringify(told, null, 2) : `\n${renderTable(told)}`);
 }
 
 function count(text: string): number {

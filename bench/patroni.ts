@@ -2,8 +2,9 @@ import { stringify } from "yaml";
 
 /**
  * Three instances of PostgreSQL under Patroni as its own documentation sets them up, with the same image, the same
- * timings and the same storage as ours: what `kubectl apply` to ready takes without an operator. It has no TLS, no
- * generated credentials and no roles.
+ * timings, the same promise (a commit is held by a standby, always) and the same storage as ours: what Patroni gives
+ * without an operator. It has no TLS, no generated credentials and no roles; what is not said here is as Patroni and
+ * PostgreSQL have it by default. Its clients come by the Service `peer-rw`, which follows Patroni's label.
  * Source: https://patroni.readthedocs.io/en/latest/kubernetes.html
  */
 export function plainPatroni(namespace: string, image: string): object[] {
@@ -43,6 +44,12 @@ export function plainPatroni(namespace: string, image: string): object[] {
         selector: labels,
         ports: [{ name: "postgres", port: 5432 }],
       },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "peer-rw", namespace },
+      spec: { selector: { ...labels, role: "primary" }, ports: [{ name: "postgres", port: 5432 }] },
     },
     {
       apiVersion: "apps/v1",
@@ -100,7 +107,10 @@ export function plainPatroni(namespace: string, image: string): object[] {
   ];
 }
 
-/** Passwords are the same for everybody: it lives for a minute, in a namespace of the bench. */
+/** The superuser: the peer has no other role. */
+export const peerLogin = { username: "postgres", password: "peer" } as const;
+
+/** Passwords are the same for everybody: it lives for a while, in a namespace of the bench. */
 const configuration = stringify({
   bootstrap: {
     dcs: {
@@ -108,6 +118,7 @@ const configuration = stringify({
       loop_wait: 3,
       retry_timeout: 5,
       synchronous_mode: "quorum",
+      synchronous_mode_strict: true,
       postgresql: {
         use_pg_rewind: true,
         parameters: { wal_level: "replica", hot_standby: "on", wal_keep_size: "256MB" },
@@ -130,7 +141,7 @@ const configuration = stringify({
     pgpass: "/tmp/pgpass",
     listen: "0.0.0.0:5432",
     authentication: {
-      superuser: { username: "postgres", password: "peer" },
+      superuser: peerLogin,
       replication: { username: "replication", password: "peer" },
     },
     parameters: { unix_socket_directories: "/tmp" },

@@ -1,18 +1,27 @@
 import { cpus, release, totalmem } from "node:os";
 
+/** Least, middle and greatest of some runs. */
+export interface Spread {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
 /** One figure of a bench. Numbers are in `unit`; `target` is an upper bound. */
 export interface Row {
   readonly figure: string;
   /** The median of the runs. */
   readonly value: number;
   readonly unit: string;
-  readonly runs: { readonly min: number; readonly median: number; readonly max: number };
+  readonly runs: Spread;
   /** What it is held against, measured in the same run; null where nothing comparable runs here. */
-  readonly peer: { readonly name: string; readonly value: number } | null;
+  readonly peer: { readonly name: string; readonly value: number; readonly runs: Spread } | null;
   /** value / peer.value. */
   readonly ratio: number | null;
   readonly target: number | null;
-  /** False when the target is missed. The bench exits 0 all the same: it reports, and a reader judges. */
+  /** The peer's value is an upper bound too. */
+  readonly boundByPeer: boolean;
+  /** False when the target is missed, or the peer's value where that is a bound. The bench exits 0 all the same: it reports, and a reader judges. */
   readonly ok: boolean;
 }
 
@@ -30,12 +39,15 @@ export function row(
   values: readonly number[],
   against: {
     readonly target?: number;
+    /** Left out of the row where the peer has no value. */
     readonly peer?: { readonly name: string; readonly values: readonly number[] };
+    readonly boundByPeer?: boolean;
   } = {},
 ): Row {
   const runs = spread(values);
-  const peer = against.peer ? { name: against.peer.name, value: spread(against.peer.values).median } : null;
+  const peer = against.peer && against.peer.values.length > 0 ? peerOf(against.peer) : null;
   const target = against.target ?? null;
+  const boundByPeer = against.boundByPeer ?? false;
   return {
     figure,
     value: runs.median,
@@ -44,8 +56,14 @@ export function row(
     peer,
     ratio: peer && peer.value > 0 ? round(runs.median / peer.value) : null,
     target,
-    ok: target === null || runs.median <= target,
+    boundByPeer,
+    ok: (target === null || runs.median <= target) && (!boundByPeer || peer === null || runs.median <= peer.value),
   };
+}
+
+function peerOf({ name, values }: { readonly name: string; readonly values: readonly number[] }): Row["peer"] {
+  const runs = spread(values);
+  return { name, value: runs.median, runs };
 }
 
 /** The machine, as far as figures depend on it. */
@@ -57,14 +75,14 @@ export function machine(): string {
 /** The report as a table that fits a terminal. */
 export function renderTable(report: Report): string {
   const header = ["figure", "value", "min … max", "peer", "ratio", "target", ""];
-  const lines = report.rows.map(({ figure, value, unit, runs, peer, ratio, target, ok }) => [
+  const lines = report.rows.map(({ figure, value, unit, runs, peer, ratio, target, boundByPeer, ok }) => [
     figure,
     `${value} ${unit}`,
     runs.min === runs.max ? "" : `${runs.min} … ${runs.max}`,
     peer ? `${peer.value} ${unit} (${peer.name})` : "",
     ratio === null ? "" : `${ratio}×`,
-    target === null ? "" : `≤ ${target} ${unit}`,
-    target === null ? "" : ok ? "ok" : "missed",
+    bounds({ target, unit, boundByPeer }),
+    target === null && !boundByPeer ? "" : ok ? "ok" : "missed",
   ]);
   const widths = header.map((title, column) =>
     Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
@@ -78,8 +96,12 @@ export function renderTable(report: Report): string {
   return [`${report.bench} on ${report.machine}`, "", ...text].join("\n");
 }
 
-/** Least, middle and greatest. Errors: RangeError without a value, since a figure that was never measured is none. */
-export function spread(values: readonly number[]): Row["runs"] {
+function bounds({ target, unit, boundByPeer }: Pick<Row, "target" | "unit" | "boundByPeer">): string {
+  return [...(target === null ? [] : [`≤ ${target} ${unit}`]), ...(boundByPeer ? ["≤ peer"] : [])].join(", ");
+}
+
+/** Of some values. Errors: RangeError without a value, since a figure that was never measured is none. */
+export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const [min, max] = [sorted[0], sorted.at(-1)];
   if (min === undefined || max === undefined) throw new RangeError("a figure needs one run at least");
