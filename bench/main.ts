@@ -1,7 +1,9 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { consoleProgress, type Progress, silentProgress } from "../e2e/progress.ts";
 import { benchFailover } from "./failover.ts";
 import { failoverCaseNames } from "./failover-cases.ts";
+import { renderFailoverPlot } from "./failover-plot.ts";
 import { benchOperator } from "./operator.ts";
 import { machine, type Report, type Row, renderTable } from "./report.ts";
 
@@ -23,6 +25,15 @@ bench("failover", "how long writes and reads pause when the database breaks, bes
   .action((options: Common & { fault?: string; fresh: boolean }) =>
     report("failover", options, (progress) => benchFailover(progress, { ...options, fault: options.fault })),
   );
+
+program
+  .command("plot")
+  .description("draws what failover printed with --json, as SVG")
+  .argument("<json>", "the file that it was printed to")
+  .argument("<svg>", "the file to write")
+  .action(async (json: string, svg: string) => {
+    await writeFile(svg, renderFailoverPlot(JSON.parse(await readFile(json, "utf8")) as Report));
+  });
 
 await program.parseAsync();
 
