@@ -21,6 +21,17 @@ export interface S3Access {
   readonly buckets: readonly string[];
 }
 
+/** One way that is cut in one direction: whoever waits for an answer over it waits in vain, with TCP in either direction. */
+export interface Cut {
+  /** Whose way out it is: packets are dropped where they leave it, for another node or for what is outside. */
+  readonly node: string;
+  /** IPv4 addresses: of a pod of that node, and of whom it is kept from. */
+  readonly from: string;
+  readonly to: string;
+  /** Only TCP to this port of `to`; without it everything. Of a Service, where it leads to: not its own address and port. */
+  readonly port?: number;
+}
+
 /** A Kubernetes cluster for development and tests. */
 export interface Cluster {
   readonly name: string;
@@ -37,7 +48,7 @@ export interface Cluster {
    */
   readonly diskClass: string;
 
-  /** Brings it up, mends what has died of it, and returns once pods, names, volumes and metrics work. Idempotent. */
+  /** Brings it up, mends what has died of it or was cut, and returns once pods, names, volumes and metrics work. Idempotent. */
   up(progress: Progress): Promise<void>;
   /** Ends it and removes its state; programs and images stay in the cache. Idempotent. */
   down(progress: Progress): Promise<void>;
@@ -49,6 +60,14 @@ export interface Cluster {
   loseNode(node: string): Promise<void>;
   /** Plugs it in again. Idempotent. */
   healNode(node: string): Promise<void>;
+  /** Drops packets from now on, of open connections as well. Pods of one node cannot be kept apart. Idempotent. */
+  cut(cut: Cut): Promise<void>;
+  /** Ends every cut of a node. Idempotent. */
+  mend(node: string): Promise<void>;
+  /** Ends the API server as a crash would; what it has stored stays. Idempotent. */
+  loseApiServer(): Promise<void>;
+  /** Starts it again, and returns when it answers. Idempotent. */
+  healApiServer(): Promise<void>;
 }
 
 /** The buckets of every cluster's object store. */

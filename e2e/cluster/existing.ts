@@ -8,7 +8,8 @@ const pushDeadlineMs = 15 * 60_000;
 
 /**
  * A cluster that somebody else made: it is used, and neither made, changed nor ended. Its nodes pull images from
- * IMAGE_REGISTRY, which this machine's docker may push to. Losing nodes and an object store are not to be had.
+ * IMAGE_REGISTRY, which this machine's docker may push to. Faults of nodes, network and API
+ * server, and an object store are not to be had.
  *
  * Not run where this was written: no such cluster there.
  */
@@ -65,5 +66,21 @@ export class ExistingCluster implements Cluster {
 
   healNode(): Promise<void> {
     return Promise.reject(new ClusterError("CLUSTER=existing: nodes are not ours to heal"));
+  }
+
+  cut(): Promise<void> {
+    return Promise.reject(new ClusterError("CLUSTER=existing: its network is not ours to cut"));
+  }
+
+  mend(): Promise<void> {
+    return Promise.reject(new ClusterError("CLUSTER=existing: its network is not ours to mend"));
+  }
+
+  loseApiServer(): Promise<void> {
+    return Promise.reject(new ClusterError("CLUSTER=existing: its API server is not ours to lose"));
+  }
+
+  healApiServer(): Promise<void> {
+    return Promise.reject(new ClusterError("CLUSTER=existing: its API server is not ours to heal"));
   }
 }

@@ -1,6 +1,16 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { cable, createCluster, deleteCluster, loadArchive, runS3, s3Objects } from "./kind-commands.ts";
+import {
+  apiServer,
+  cable,
+  createCluster,
+  cutWay,
+  deleteCluster,
+  loadArchive,
+  mendWays,
+  runS3,
+  s3Objects,
+} from "./kind-commands.ts";
 
 const paths = {
   kubeconfig: "/state/kubeconfig",
@@ -59,6 +69,27 @@ test("images, nodes and the end are told in kind's and docker's words", () => {
     "docker network connect kind studio-worker2",
     "kind delete cluster --name studio --kubeconfig /state/kubeconfig",
   ]);
+});
+
+test("ways are cut by the node that packets leave, and mended there", () => {
+  const cut = { node: "studio-worker2", from: "10.244.2.7", to: "172.18.0.3" };
+  const lines = [cutWay(cut), cutWay({ ...cut, port: 6443 }), mendWays("studio-worker2")].map(({ args }) =>
+    args.join(" "),
+  );
+  expect(lines).toEqual([
+    "exec studio-worker2 ip rule add priority 100 from 10.244.2.7 to 172.18.0.3 blackhole",
+    "exec studio-worker2 ip rule add priority 100 from 10.244.2.7 to 172.18.0.3 ipproto tcp dport 6443 blackhole",
+    "exec studio-worker2 ip rule flush priority 100",
+  ]);
+});
+
+test("the API server is lost by its manifest, which kubelet gets back", () => {
+  const [lose, heal] = [apiServer("lose", "studio").args, apiServer("heal", "studio").args];
+  expect(lose.slice(0, 4)).toEqual(["exec", "studio-control-plane", "sh", "-ec"]);
+  const [manifest, away] = ["/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/kube-apiserver.yaml"];
+  // The manifest first: kubelet starts a container again while there is one.
+  expect(lose.at(-1)).toMatch(new RegExp(`^\\[ ! -e ${manifest} \\] \\|\\| mv ${manifest} ${away}; .*crictl stop`));
+  expect(heal.at(-1)).toBe(`[ ! -e ${away} ] || mv ${away} ${manifest}`);
 });
 
 test("the object store has TLS, both buckets, and a Service that leads to its container", () => {

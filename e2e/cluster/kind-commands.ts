@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
-import { s3Buckets } from "./cluster.ts";
+import { type Cut, s3Buckets } from "./cluster.ts";
+import { cutRule, mendRules } from "./cuts.ts";
 
 /** A program with its arguments, and what it reads from standard input. */
 export interface KindCommand {
@@ -45,6 +46,30 @@ export function loadArchive(name: string, archive: string): KindCommand {
 /** Pulls a node's cable, or plugs it in; a node's container has the node's name. */
 export function cable(action: "connect" | "disconnect", node: string): KindCommand {
   return { program: "docker", args: ["network", action, network, node] };
+}
+
+/** Cuts a way out of a node. One that is cut already is an error of ip's. */
+export function cutWay(cut: Cut): KindCommand {
+  return { program: "docker", args: ["exec", cut.node, "ip", ...cutRule(cut)] };
+}
+
+/** Ends every cut of a node. */
+export function mendWays(node: string): KindCommand {
+  return { program: "docker", args: ["exec", node, "ip", ...mendRules] };
+}
+
+/**
+ * Takes the API server's manifest out of kubelet's folder and ends its container, which nobody then starts again; or puts
+ * the manifest back.
+ */
+export function apiServer(action: "lose" | "heal", name: string): KindCommand {
+  const manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+  const away = "/etc/kubernetes/kube-apiserver.yaml";
+  const script = {
+    lose: `[ ! -e ${manifest} ] || mv ${manifest} ${away}; crictl ps --quiet --name kube-apiserver | xargs --no-run-if-empty crictl stop --timeout 0`,
+    heal: `[ ! -e ${away} ] || mv ${away} ${manifest}`,
+  }[action];
+  return { program: "docker", args: ["exec", `${name}-control-plane`, "sh", "-ec", script] };
 }
 
 /** The object store, a container beside the nodes; its address is asked for afterwards. */

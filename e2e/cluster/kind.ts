@@ -8,23 +8,38 @@ import { run, runToEnd } from "../support/command.ts";
 import { Kubectl } from "../support/kubectl.ts";
 import { auditPolicy } from "./audit-policy.ts";
 import { cacheDirectory } from "./cache.ts";
-import { type Cluster, ClusterError, type Image, type S3Access, s3Buckets, s3Host, s3Port } from "./cluster.ts";
+import {
+  type Cluster,
+  ClusterError,
+  type Cut,
+  type Image,
+  type S3Access,
+  s3Buckets,
+  s3Host,
+  s3Port,
+} from "./cluster.ts";
+import { isCutAlready } from "./cuts.ts";
 import { readIfPresent, replaceFile } from "./files.ts";
 import {
+  apiServer,
   cable,
   createCluster,
+  cutWay,
   deleteCluster,
   type KindCommand,
   type KindPaths,
   loadArchive,
+  mendWays,
   metricsServer,
   network,
   runS3,
   s3Container,
   s3Objects,
 } from "./kind-commands.ts";
+import { waitFor } from "./local/process.ts";
 
 const commandDeadlineMs = 15 * 60_000;
+const apiDeadlineMs = 120_000;
 
 /**
  * kind (https://kind.sigs.k8s.io) with Docker: what people use who have them. Node names are NAME-worker, -worker2,
@@ -80,6 +95,10 @@ export class KindCluster implements Cluster {
         this.#run(createCluster(this.name, this.#paths), inner),
       );
     }
+    await progress.step("API server and network", async () => {
+      await this.healApiServer();
+      for (const node of await this.#nodes()) await this.mend(node);
+    });
     await progress.step("Metrics and object store", async (inner) => {
       for (const command of metricsServer(this.kubeconfig)) await this.#run(command, inner);
       await this.#startS3(inner);
@@ -95,8 +114,7 @@ export class KindCluster implements Cluster {
   }
 
   async status(): Promise<string[]> {
-    const nodes = await run("kind", ["get", "nodes", "--name", this.name]);
-    const names = nodes.stdout.trim().split("\n").join(", ");
+    const names = (await this.#nodes()).join(", ");
     return [`${this.name} (kind): ${names || "not up"}`, `kubeconfig  ${this.kubeconfig}`];
   }
 
@@ -112,6 +130,32 @@ export class KindCluster implements Cluster {
 
   async healNode(node: string): Promise<void> {
     if (!(await this.#connected(node))) await this.#run(cable("connect", node));
+  }
+
+  async cut(cut: Cut): Promise<void> {
+    const { program, args } = cutWay(cut);
+    const { code, stdout, stderr } = await runToEnd(program, args);
+    if (code !== 0 && !isCutAlready(stderr)) throw new ClusterError(`${cut.node}: ${stderr || stdout}`);
+  }
+
+  async mend(node: string): Promise<void> {
+    await this.#run(mendWays(node));
+  }
+
+  async loseApiServer(): Promise<void> {
+    await this.#run(apiServer("lose", this.name));
+  }
+
+  async healApiServer(): Promise<void> {
+    await this.#run(apiServer("heal", this.name));
+    await waitFor("the API server is ready", apiDeadlineMs, async () => {
+      return (await runToEnd("kubectl", ["--kubeconfig", this.kubeconfig, "get", "--raw", "/readyz"])).code === 0;
+    });
+  }
+
+  async #nodes(): Promise<string[]> {
+    const { stdout } = await run("kind", ["get", "nodes", "--name", this.name]);
+    return stdout.trim().split("\n").filter(Boolean);
   }
 
   async #connected(node: string): Promise<boolean> {

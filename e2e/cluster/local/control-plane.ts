@@ -12,6 +12,8 @@ const nodeGraceSeconds = 20;
 /** How often autoscalers look. Kubernetes: 15 s. */
 const autoscalerSyncSeconds = 5;
 
+export const apiServerName = "kube-apiserver";
+
 /** etcd, and the API server on it. As host processes they survive the loss of any node. */
 export async function apiServices(state: ClusterState, layout: Layout): Promise<Service[]> {
   const pki = (file: string) => state.path("pki", file);
@@ -36,7 +38,7 @@ export async function apiServices(state: ClusterState, layout: Layout): Promise<
       ],
     },
     {
-      name: "kube-apiserver",
+      name: apiServerName,
       restartOn: auditPolicy,
       command: [
         "kube-apiserver",

@@ -2,15 +2,16 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Progress } from "../../progress.ts";
+import { type Progress, silentProgress } from "../../progress.ts";
 import { Kubectl } from "../../support/kubectl.ts";
 import { cacheDirectory } from "../cache.ts";
-import { type Cluster, ClusterError, type Image, type S3Access } from "../cluster.ts";
+import { type Cluster, ClusterError, type Cut, type Image, type S3Access } from "../cluster.ts";
 import { applyAddons, dnsReady, metricsReady, nodesReady, probe } from "./addons.ts";
 import { Buildah, baseImage } from "./buildah.ts";
 import { makeCertificates } from "./certs.ts";
 import { endCgroup, inCgroup, makeCgroup } from "./cgroups.ts";
 import {
+  apiServerName,
   apiServices,
   controllerServices,
   diskService,
@@ -22,7 +23,7 @@ import { ImageStore } from "./image-store.ts";
 import { importImages, nodeImages } from "./load.ts";
 import { withLock } from "./lock.ts";
 import { unmountBelow } from "./mounts.ts";
-import { makeBridge, removeBridge, setCable } from "./network.ts";
+import { cutWay, makeBridge, mendWays, removeBridge, setCable } from "./network.ts";
 import { startNode, stopNode } from "./node.ts";
 import { ensurePackages } from "./packages.ts";
 import { type Service, Services, waitFor } from "./process.ts";
@@ -37,10 +38,11 @@ const apiDeadlineMs = 90_000;
 /**
  * Three nodes on this machine without a container daemon: each a network namespace with its own containerd, kubelet and
  * kube-proxy. Control plane, DNS, metrics, volumes and object store are processes of the host, so losing any node takes
- * none of them away. Needs root, on Linux with Debian's packages.
+ * none of them away, and the API server can be lost alone. Needs root, on Linux with Debian's packages.
  *
  * Not like a real one: NetworkPolicy is accepted and not enforced, there is no LoadBalancer, every node reports the whole
- * machine's processors and memory, and volumes of the default class have no size limit (those of local-disk do).
+ * machine's processors and memory, volumes of the default class have no size limit (those of local-disk do), and pods of
+ * one node cannot be kept apart by a cut, since they share a bridge.
  */
 export class LocalCluster implements Cluster {
   readonly provider = "local";
@@ -71,9 +73,7 @@ export class LocalCluster implements Cluster {
     await ensurePackages(progress);
     const bin = await ensurePrograms(clusterPrograms, progress);
     const pause = await this.#nodeImages(bin, progress);
-    await progress.step(`Cluster ${this.name}`, (inner) =>
-      withLock(`cluster:${this.#state.directory}`, inner, () => this.#start(bin, pause, inner)),
-    );
+    await progress.step(`Cluster ${this.name}`, (inner) => this.#alone(inner, () => this.#start(bin, pause, inner)));
   }
 
   /** What every node needs before its first pod: the sandbox's image, and the base of all others. */
@@ -100,9 +100,8 @@ export class LocalCluster implements Cluster {
     const services = this.#services(bin);
     const store = new ImageStore(this.#cache, bin);
     const context = { state, layout, services, bin, pauseImage: images[0].ref, store, progress };
-    const onHost = async (service: Service) =>
-      services.ensure({ ...service, command: await inCgroup(layout.hostCgroup, service.command) });
-    const kubectl = new Kubectl({ program: join(bin, "kubectl"), kubeconfig: this.kubeconfig });
+    const onHost = (service: Service) => ensureOnHost(services, layout, service);
+    const kubectl = this.#kubectl(bin);
 
     progress.note("certificates and network");
     await makeCertificates(state, layout);
@@ -116,11 +115,7 @@ export class LocalCluster implements Cluster {
         await importImages(nodeImages(state, node), bin, images);
       }),
     );
-    const api = waitFor("the API server is ready", apiDeadlineMs, async () => {
-      await services.assertAlive();
-      return (await kubectl.attempt(["get", "--raw", "/readyz"])).code === 0;
-    });
-    await Promise.all([nodes, api]);
+    await Promise.all([nodes, apiReady(services, kubectl)]);
     progress.note("controllers and addons");
     for (const service of controllerServices(state, layout)) await onHost(service);
     await applyAddons(kubectl, state, layout);
@@ -141,7 +136,7 @@ export class LocalCluster implements Cluster {
 
   async down(progress: Progress): Promise<void> {
     await progress.step(`Cluster ${this.name} ends`, (inner) =>
-      withLock(`cluster:${this.#state.directory}`, inner, async () => {
+      this.#alone(inner, async () => {
         const layout = await this.#state.layout();
         if (layout) await this.#end(layout, inner);
         await rm(this.#state.directory, { recursive: true, force: true });
@@ -194,6 +189,38 @@ export class LocalCluster implements Cluster {
     await setCable(await this.#node(node), "up");
   }
 
+  async cut(cut: Cut): Promise<void> {
+    await cutWay(await this.#node(cut.node), cut);
+  }
+
+  async mend(node: string): Promise<void> {
+    await mendWays(await this.#node(node));
+  }
+
+  async loseApiServer(): Promise<void> {
+    await this.#layoutOfUp();
+    await this.#alone(silentProgress, () => this.#services("").stop(apiServerName, 0));
+  }
+
+  async healApiServer(): Promise<void> {
+    const layout = await this.#layoutOfUp();
+    const bin = await ensurePrograms(clusterPrograms, silentProgress);
+    await this.#alone(silentProgress, async () => {
+      const services = this.#services(bin);
+      for (const service of await apiServices(this.#state, layout)) await ensureOnHost(services, layout, service);
+      await apiReady(services, this.#kubectl(bin));
+    });
+  }
+
+  /** No other process of this machine changes the cluster meanwhile. */
+  #alone<T>(progress: Progress, work: () => Promise<T>): Promise<T> {
+    return withLock(`cluster:${this.#state.directory}`, progress, work);
+  }
+
+  #kubectl(bin: string): Kubectl {
+    return new Kubectl({ program: join(bin, "kubectl"), kubeconfig: this.kubeconfig });
+  }
+
   async #node(name: string): Promise<NodeLayout> {
     const layout = await this.#layoutOfUp();
     const node = layout.nodes.find((candidate) => candidate.name === name);
@@ -210,4 +237,15 @@ export class LocalCluster implements Cluster {
   #services(bin: string): Services {
     return new Services(this.#state.path("processes"), this.#state.path("log"), bin);
   }
+}
+
+async function ensureOnHost(services: Services, layout: Layout, service: Service): Promise<void> {
+  await services.ensure({ ...service, command: await inCgroup(layout.hostCgroup, service.command) });
+}
+
+async function apiReady(services: Services, kubectl: Kubectl): Promise<void> {
+  await waitFor("the API server is ready", apiDeadlineMs, async () => {
+    await services.assertAlive();
+    return (await kubectl.attempt(["get", "--raw", "/readyz"])).code === 0;
+  });
 }

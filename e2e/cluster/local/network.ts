@@ -1,5 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { run, runToEnd } from "../../support/command.ts";
+import { CommandError, run, runToEnd } from "../../support/command.ts";
+import type { Cut } from "../cluster.ts";
+import { cutRule, isCutAlready, mendRules } from "../cuts.ts";
 import type { Layout, NodeLayout } from "./slots.ts";
 
 /** Each kubelet and containerd watches many files; Linux' usual 128 is for one of each. */
@@ -17,7 +19,7 @@ export async function makeBridge(layout: Layout): Promise<void> {
   if (Number(await readFile(limit, "utf8")) < inotifyInstances) await writeFile(limit, String(inotifyInstances));
 }
 
-/** A node's network namespace, its cable to the bridge, and the routes to and from its pods. Idempotent. */
+/** A node's network namespace, its cable to the bridge, and the routes to and from its pods; nothing is cut. Idempotent. */
 export async function connectNode(layout: Layout, node: NodeLayout): Promise<void> {
   if (!(await namespaces()).includes(node.netns)) await run("ip", ["netns", "add", node.netns]);
   if (!(await exists(node.veth))) {
@@ -38,6 +40,7 @@ export async function connectNode(layout: Layout, node: NodeLayout): Promise<voi
     if (other.name !== node.name) await inside(["route", "replace", other.pods, "via", other.address]);
   }
   await run("ip", ["route", "replace", node.pods, "via", node.address]);
+  await mendWays(node);
 }
 
 /** Takes away what connectNode made. */
@@ -55,6 +58,20 @@ export async function removeBridge(layout: Layout): Promise<void> {
 /** Pulls a node's cable, or plugs it in. Errors: CommandError when the node is not up. */
 export async function setCable(node: NodeLayout, state: "up" | "down"): Promise<void> {
   await run("ip", ["link", "set", node.veth, state]);
+}
+
+/** Cuts a way out of a node. Errors: CommandError when the node is not up. */
+export async function cutWay(node: NodeLayout, cut: Cut): Promise<void> {
+  try {
+    await run("ip", ["-n", node.netns, ...cutRule(cut)]);
+  } catch (error) {
+    if (!(error instanceof CommandError && isCutAlready(error.result.stderr))) throw error;
+  }
+}
+
+/** Ends every cut of a node. */
+export async function mendWays(node: NodeLayout): Promise<void> {
+  await run("ip", ["-n", node.netns, ...mendRules]);
 }
 
 /** Whether the host has a link of that name. */
