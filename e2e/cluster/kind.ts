@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createAuthority, issueCertificate } from "../../operator/stemhub/pki/certificates.ts";
+import { authorityLifetimeMs, createAuthority, issueCertificate } from "../../operator/stemhub/pki/certificates.ts";
 import type { Progress } from "../progress.ts";
 import { run, runToEnd } from "../support/command.ts";
 import { Kubectl } from "../support/kubectl.ts";
@@ -169,8 +169,9 @@ export class KindCluster implements Cluster {
     const folder = this.#paths.s3Certificates;
     if ((await readIfPresent(join(folder, "tls.crt"))) === undefined) {
       await mkdir(folder, { recursive: true });
-      const authority = await createAuthority("stemhub-dev", Date.now());
-      const issued = await issueCertificate(authority, [s3Host, "localhost"], Date.now());
+      const times = { now: Date.now(), lifetimeMs: authorityLifetimeMs };
+      const authority = await createAuthority("stemhub-dev", times.now);
+      const issued = await issueCertificate(authority, [s3Host, "localhost"], times);
       await replaceFile(join(folder, "ca.crt"), authority.certificate, 0o644);
       await replaceFile(join(folder, "tls.key"), issued.key, 0o644);
       await replaceFile(join(folder, "tls.crt"), issued.certificate, 0o644);

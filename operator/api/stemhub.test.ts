@@ -53,7 +53,7 @@ function withStructuralDefaults(node: Node, value: unknown): unknown {
 
 describe("given a spec, when it is read", () => {
   test("then the least that can be written has all defaults", () => {
-    const { database, components, gateway, deletionPolicy } = read(minimalSpec());
+    const { database, components, gateway, certificates, deletionPolicy } = read(minimalSpec());
     expect(database).toEqual({
       version: 17,
       instances: 3,
@@ -80,6 +80,7 @@ describe("given a spec, when it is read", () => {
       limits: { bodySize: "100Mi", timeoutSeconds: 60 },
       trustedProxies: [],
     });
+    expect(certificates).toEqual({ lifetime: "2160h" });
     expect(deletionPolicy).toBe("Retain");
   });
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { KubeObject } from "../runtime/objects.ts";
+import { certificatesSchema } from "./certificates.ts";
 import { type Component, componentSchema } from "./component.ts";
 import { databaseSchema } from "./database.ts";
 import { gatewaySchema } from "./gateway.ts";
@@ -43,6 +44,7 @@ export const specSchema = z
       ),
     ),
     gateway: gatewaySchema.prefault({}),
+    certificates: certificatesSchema.prefault({}),
     deletionPolicy: z
       .enum(["Retain", "Delete"])
       .default("Retain")

@@ -6,12 +6,14 @@ import { desiredComponents, replicasHandovers } from "./app/desired.ts";
 import { handoverManager } from "./app/replicas.ts";
 import { loginHash } from "./credentials.ts";
 import { desiredGateway } from "./gateway/desired.ts";
+import { encoded, readSecret } from "./generated-secret.ts";
 import { kinds, prunedKinds } from "./kinds.ts";
 import { fieldManager, stemhubLabel } from "./metadata.ts";
 import { childNames, patroniStoreNames } from "./names.ts";
 import { isCordoned } from "./nodes/cordon.ts";
 import { servingChanges, servingPatch } from "./nodes/serving.ts";
 import { podsOf } from "./observe.ts";
+import { authorityConfigMap, certificateRenewals } from "./pki/desired.ts";
 import { podTrouble } from "./pod-trouble.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
 import { closeLogin, openLogin } from "./postgres/logins.ts";
@@ -30,7 +32,7 @@ import { ledger, readLedger } from "./release/ledger.ts";
 import { lastLine, logTail, logTailLines } from "./release/log-tail.ts";
 import { decideRollout, jobsToPrune, mayRollOut } from "./release/rollout.ts";
 import type { Deps, Scope } from "./scope.ts";
-import { authorityConfigMap, generatePassword, missingSecrets, readSecret } from "./secrets.ts";
+import { generatePassword, missingSecrets } from "./secrets.ts";
 
 /** One step of a pass. Its errors do not silence the phases after it, unless they need what it makes. */
 export interface Phase {
@@ -44,6 +46,7 @@ export interface Phase {
 export const phases: readonly Phase[] = [
   { name: "serving", run: leaveLostNodes },
   { name: "secrets", required: true, run: createSecrets },
+  { name: "certificates", run: renewCertificates },
   { name: "strain", run: askDatabase },
   { name: "database", run: applyDatabase },
   { name: "restart", run: restartMembers },
@@ -91,6 +94,24 @@ async function askDatabase(scope: Scope, { databases, clock, settings }: Deps): 
   scope.findings = databases.findingsOf(key);
   const { findings, warnings: before } = scope;
   scope.warnings = databaseWarnings({ topology, findings, before, longTransactionSeconds, now: clock.now() });
+}
+
+/** Replaces certificates whose time has come. Pods take them up by themselves; passwords are not touched. */
+async function renewCertificates(scope: Scope, { api, cache, clock, recorder, settings, log }: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { clusterDomain } = settings;
+  const { renewals, nextInMs } = await certificateRenewals({
+    stemhub,
+    existing: world.secrets,
+    clusterDomain,
+    now: clock.now(),
+  });
+  for (const { secret, reason, message, patch } of renewals) {
+    log.info({ secret, reason }, "renewing a certificate");
+    cache.observe(await api.patch(kinds.secret, stemhub.metadata.namespace, secret, patch, { type: "merge" }));
+    recorder.event(stemhub, { type: "Normal", reason: "CertificateRenewed", note: message });
+  }
+  if (nextInMs !== undefined) scope.comeBackAfter(nextInMs);
 }
 
 async function applyDatabase(scope: Scope, { settings, log }: Deps): Promise<void> {
@@ -258,10 +279,8 @@ async function rotatePassword(scope: Scope, deps: Deps): Promise<void> {
       const password = generatePassword();
       log.info({ name: stemhub.metadata.name, reason: decision.report.message }, "a login of the app is opened");
       await asSuperuser(scope, deps, (session) => openLogin(session, decision.login, password));
-      const encoded = { username: decision.login, password };
-      const data = Object.fromEntries(Object.entries(encoded).map(([k, v]) => [k, Buffer.from(v).toString("base64")]));
       const { namespace, name, resourceVersion } = secret.metadata;
-      const body = { metadata: { resourceVersion }, data };
+      const body = { metadata: { resourceVersion }, data: encoded({ username: decision.login, password }) };
       cache.observe(await api.patch(kinds.secret, namespace, name, body, { type: "merge" }));
       break;
     }

@@ -1,5 +1,6 @@
 import type { StemHub } from "../../../api/stemhub.ts";
 import type { KubeObject } from "../../../runtime/objects.ts";
+import { readSecret } from "../../generated-secret.ts";
 import { childNames, serviceHost } from "../../names.ts";
 import { databasePorts } from "../patroni.ts";
 import type { Topology } from "../topology.ts";
@@ -25,29 +26,24 @@ export function probeTarget({
   clusterDomain,
 }: TargetSources): ProbeTarget | undefined {
   const names = childNames(stemhub.metadata.name);
-  const authority = decoded(secrets.get(names.authority), "ca.crt");
-  const password = decoded(secrets.get(names.probeSecret), "password");
-  const user = decoded(secrets.get(names.probeSecret), "username");
-  if (!authority || !password || !user) return undefined;
+  const [authority, probe] = [secrets.get(names.authority), secrets.get(names.probeSecret)];
+  // As before the first start.
+  if (!authority || !probe) return undefined;
+  const login = { user: readSecret(probe, "username"), password: readSecret(probe, "password") };
+  const ca = readSecret(authority, "ca.crt");
   const domain = serviceHost(names.databasePods, stemhub.metadata.namespace ?? "", clusterDomain);
   const members = topology.members
     .filter(({ ready }) => ready)
     .flatMap(({ pod, uid }): ProbedMember[] => {
       const ip = podIp(pods.find(({ metadata }) => metadata.uid === uid));
       return ip
-        ? [{ pod, uid, address: { ip, port: databasePorts.postgres, host: `${pod}.${domain}`, authority } }]
+        ? [{ pod, uid, address: { ip, port: databasePorts.postgres, host: `${pod}.${domain}`, authority: ca } }]
         : [];
     });
   const primary = members.find(({ pod }) => pod === topology.primary);
-  return primary && { primary, members, login: { user, password } };
+  return primary && { primary, members, login };
 }
 
 function podIp(pod: KubeObject | undefined): string | undefined {
   return (pod?.status as { podIP?: string } | undefined)?.podIP;
-}
-
-/** One key of a Secret; undefined where it is not there, as before the first start. */
-function decoded(secret: KubeObject | undefined, key: string): string | undefined {
-  const value = (secret?.data as Record<string, string> | undefined)?.[key];
-  return value === undefined ? undefined : Buffer.from(value, "base64").toString("utf8");
 }
