@@ -23,9 +23,9 @@ const exampleApi = [
 /** The images that this repository builds: Dockerfile, and what decides their content besides it. */
 const table = {
   operator: { dockerfile: "Dockerfile", inputs: ["package.json", "package-lock.json", "operator"] },
-  postgres: { dockerfile: "workloads/postgres/Dockerfile", inputs: ["workloads/postgres"] },
+  postgres: { dockerfile: "workloads/postgres/Dockerfile", inputs: ["workloads/postgres", "workloads/certificates"] },
   "database-proxy": { dockerfile: "workloads/database-proxy/Dockerfile", inputs: ["workloads/database-proxy"] },
-  gateway: { dockerfile: "workloads/gateway/Dockerfile", inputs: ["workloads/gateway"] },
+  gateway: { dockerfile: "workloads/gateway/Dockerfile", inputs: ["workloads/gateway", "workloads/certificates"] },
   "example-api": { dockerfile: "examples/app/api/Dockerfile", inputs: exampleApi },
 } as const satisfies Record<string, { dockerfile: string; inputs: readonly string[] }>;
 
