@@ -1,0 +1,89 @@
+import { X509Certificate } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeAll, expect, test } from "vitest";
+import type { KubeObject } from "../../operator/runtime/objects.ts";
+import { type DatabaseClient, databaseClient } from "../support/database.ts";
+import { accountOf, type DatabaseLoad, startLoad } from "../support/database-load.ts";
+import { untilStemHub } from "../support/ready.ts";
+import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
+
+const kubectl = inNamespace("e2e-certificates");
+
+/** Everything of the StemHub that shows a certificate of its authority, and how a client reaches it. */
+const servers = [
+  ...[0, 1, 2].flatMap((member) => [
+    { host: `studio-db-${member}.studio-db-pods`, port: 5432, starttls: "postgres" },
+    { host: `studio-db-${member}.studio-db-pods`, port: 8008 },
+  ]),
+  ...["studio-db", "studio-db-rw", "studio-db-ro"].map((host) => ({ host, port: 5432, starttls: "postgres" })),
+  { host: "studio-gateway", port: 443 },
+];
+
+let database: DatabaseClient;
+let load: DatabaseLoad;
+
+beforeAll(async () => {
+  const spec = { certificates: { lifetime: "5m" }, database: { storage: { size: "1Gi" } } };
+  await kubectl.apply(echoStemHub("studio", { spec }));
+  await untilStemHub(kubectl, "studio");
+  const image = environment().images.postgres;
+  database = await databaseClient(kubectl, "studio", image);
+  load = await startLoad(kubectl, "studio", { image, database });
+}, 180_000);
+
+test("given certificates that hold 5 minutes, when the first have ended, then all show new ones, and nobody has noticed", async () => {
+  const before = await lives();
+  const first = await shown();
+  const firstEnd = Math.max(...first.map(ends));
+
+  // Due half-way; each look is ten handshakes.
+  await sleep(Math.max(0, firstEnd - 140_000 - Date.now()));
+  const serials = first.map(({ serialNumber }) => serialNumber);
+  const anew = async () => (await shown()).filter(({ serialNumber }, i) => serialNumber !== serials[i]).length;
+  await expect.poll(anew, { timeout: Math.max(1, firstEnd - Date.now()), interval: 5_000 }).toBe(servers.length);
+  console.log(
+    `certificates of 5 minutes: shown anew by all ${((firstEnd - Date.now()) / 1_000).toFixed(0)} s before the end`,
+  );
+
+  await sleep(Math.max(0, firstEnd + 5_000 - Date.now()));
+  for (const certificate of await shown()) expect(ends(certificate)).toBeGreaterThan(Date.now());
+  for (const at of ["db", "db-rw", "db-ro"] as const) {
+    expect(await database.sql("SELECT 1", { at, sslmode: "verify-full" })).toBe("1");
+  }
+
+  await load.goesOn(20, 10_000);
+  const { missing, unanswered, said } = await accountOf(load, database);
+  console.log(`certificates of 5 minutes: ${said}`);
+  expect(missing).toEqual([]);
+  expect(unanswered).toEqual([]);
+  expect(await lives()).toEqual(before);
+  const events = await kubectl.run(["get", "events", "--field-selector=reason=CertificateRenewed", "-o", "name"]);
+  expect(events).not.toBe("");
+}, 420_000);
+
+/** The certificate of each server, verified as libpq's verify-full does it: authority, host and time. */
+async function shown(): Promise<X509Certificate[]> {
+  const ask = servers.map(({ host, port, starttls }) => {
+    const name = `${host}.${kubectl.namespace}.svc`;
+    const how = `-CAfile /etc/authority/ca.crt -verify_return_error -verify_hostname ${name} ${starttls ? `-starttls ${starttls}` : ""}`;
+    return `openssl s_client -connect ${name}:${port} ${how} </dev/null 2>/dev/null | openssl x509`;
+  });
+  const script = ["set -euo pipefail", ...ask].join("\n");
+  const text = await kubectl.exec("studio-client", ["bash", "-c", script], { deadlineMs: 30_000 });
+  const found = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  expect(found).toHaveLength(servers.length);
+  return found.map((pem) => new X509Certificate(pem));
+}
+
+function ends({ validToDate }: X509Certificate): number {
+  return validToDate.getTime();
+}
+
+/** Which containers live, and how often each was restarted. */
+async function lives(): Promise<readonly string[]> {
+  const pods = await kubectl.list("pods", "app.kubernetes.io/instance=studio");
+  return pods.flatMap(({ metadata, status }: KubeObject) => {
+    const { containerStatuses = [] } = status as { containerStatuses?: { name: string; restartCount: number }[] };
+    return containerStatuses.map(({ name, restartCount }) => `${metadata.uid} ${name} ${restartCount}`);
+  });
+}
