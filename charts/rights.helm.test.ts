@@ -83,6 +83,7 @@ describe("in a bound namespace the operator may", () => {
     ["get", "pods/log", ""],
     ["patch", "pods", ""],
     ["delete", "pods", ""],
+    ["patch", "persistentvolumeclaims", ""],
     ["delete", "persistentvolumeclaims", ""],
     ["create", "events", "events.k8s.io"],
     ["patch", "events", "events.k8s.io"],

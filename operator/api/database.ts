@@ -25,6 +25,22 @@ function neverLowered({ name, byDefault }: (typeof raisedOnly)[number]): CelRule
   };
 }
 
+/**
+ * Volumes grow and never shrink. A rule over the whole object, for the status tells what they have: a growth that turned
+ * out to be impossible can be taken back, so far and no further.
+ */
+export const volumesOnlyGrow: CelRule = (() => {
+  const size = (of: string) => `string(${of}.spec.database.storage.size)`;
+  const atLeast = (least: string) => `quantity(${size("self")}).compareTo(quantity(${least})) >= 0`;
+  const known = "oldSelf.status.database.volumeSize";
+  const isKnown = `has(oldSelf.status) && has(oldSelf.status.database) && has(${known}) && isQuantity(${known})`;
+  return {
+    rule: `${atLeast(size("oldSelf"))} || (${isKnown} && ${atLeast(known)})`,
+    message: "database.storage.size cannot shrink: volumes only grow; keep the former size",
+    messageExpression: `'database.storage.size cannot shrink from ' + ${size("oldSelf")} + ' to ' + ${size("self")} + ': volumes only grow; keep ' + ${size("oldSelf")}`,
+  };
+})();
+
 /** Parameters that the operator or Patroni sets, since a promise stands on each. */
 const managedParameters = [
   ...["allow_alter_system", "archive_cleanup_command", "archive_command", "archive_library", "archive_mode"],
@@ -122,14 +138,10 @@ export const databaseSchema = z
       ),
     storage: z
       .object({
-        size: bytes("Size of each member's volume, for data and write-ahead log. It cannot change.", "256Mi", [
-          {
-            rule: "self == oldSelf",
-            message: "database.storage.size cannot change: volumes are not resized yet; keep the former size",
-            messageExpression:
-              "'database.storage.size cannot change from ' + string(oldSelf) + ' to ' + string(self) + ': volumes are not resized yet; keep ' + string(oldSelf)",
-          },
-        ]).default("10Gi"),
+        size: bytes(
+          "Size of each member's volume, for data and write-ahead log: so much at least. It can grow while the database serves, where the StorageClass allows it (allowVolumeExpansion), and not shrink.",
+          "256Mi",
+        ).default("10Gi"),
         className: objectName(
           "StorageClass of the volumes; the cluster's default where absent. It cannot change.",
         ).optional(),

@@ -103,10 +103,10 @@ describe("given a StemHub, when an edit would break it, then it is refused and t
   test.each([
     ["fewer-members", {}, { "database.instances": 1 }, "database.instances cannot be reduced to 1", "keep 3"],
     [
-      "larger-volume",
+      "smaller-volume",
       {},
-      { "database.storage": { size: "20Gi" } },
-      "size cannot change from 10Gi to 20Gi",
+      { "database.storage": { size: "9.5Gi" } },
+      "database.storage.size cannot shrink from 10Gi to 9.5Gi",
       "keep 10Gi",
     ],
     ["another-class", {}, { "database.storage": { className: "fast" } }, "className cannot change", "keep the former"],
@@ -142,12 +142,25 @@ describe("given a StemHub, when an edit would break it, then it is refused and t
     ["three instances instead of one", { "database.instances": 1 }, { "database.instances": 3 }],
     ["another release", {}, { "release.version": "1.1.0" }],
     ["one replica instead of two", {}, { "components.api": { replicas: { min: 1 } } }],
+    ["a larger volume", { "database.storage": { size: "20Gi" } }, { "database.storage": { size: 32212254720 } }],
     ["a way of commit", {}, { "database.synchronous": "preferred" }],
   ])("while %s is accepted", async (what, before, after) => {
     const name = what.replaceAll(" ", "-").slice(0, 40);
     expect((await apply(stemhub(name, withFields(minimalSpec(), before)))).status).toBe(201);
     expect((await apply(stemhub(name, withFields(minimalSpec(), after)))).status).toBe(200);
   });
+});
+
+test("given volumes that could not grow, then the size can go back to what they have, and no further", async () => {
+  const sized = (size: string | number) =>
+    stemhub("cannot-grow", withFields(minimalSpec(), { "database.storage": { size } }));
+  for (const size of ["10Gi", "20Gi"]) await apply(sized(size));
+  expect((await apply(sized("10Gi"))).status).toBe(422);
+  const database = { instances: 3, ready: 3, inSync: 3, summary: "3/3 in sync", volumeSize: "10Gi" };
+  const { apiVersion, kind, metadata } = sized("20Gi");
+  await api.apply({ apiVersion, kind, metadata, status: { database } }, { subresource: "status" });
+  expect((await apply(sized("9Gi"))).body.message).toContain("cannot shrink from 20Gi to 9Gi");
+  expect((await apply(sized(10 * 2 ** 30))).status).toBe(200);
 });
 
 describe("given a valid spec", () => {

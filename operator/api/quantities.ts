@@ -24,15 +24,13 @@ export function cpu(what: string) {
  * A number of bytes: `512Mi`, `10Gi`. The suffix m (thousandths) is refused: who writes 512m for memory means 512Mi, and
  * Kubernetes would take it for half a byte.
  */
-export function bytes(what: string, atLeast: string, rules: readonly CelRule[] = []) {
-  const schema = quantity(
+export function bytes(what: string, atLeast: string) {
+  return quantity(
     what,
     "^[0-9]+([.][0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$",
     atLeast,
     `a size must be bytes, at least ${atLeast}: write it like 512Mi or 10Gi`,
   );
-  const own = schema.meta() as { "x-kubernetes-validations": CelRule[] };
-  return schema.meta({ ...own, "x-kubernetes-validations": [...own["x-kubernetes-validations"], ...rules] });
 }
 
 /** Requests and limits of a container, for cpu and memory. */

@@ -146,6 +146,10 @@ export const statusSchema = z
         ready: count("Members whose pods are ready."),
         inSync: count("Members that are in sync with the primary, itself among them."),
         summary: text("The same for people: 3/3 in sync.", 64),
+        volumeSize: text(
+          "What the smallest volume of a member holds: spec.database.storage.size cannot go below it.",
+          32,
+        ).optional(),
         switchover: switchoverSchema.optional(),
         outOfSync: z
           .array(outOfSyncSchema)

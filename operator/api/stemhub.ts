@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { KubeObject } from "../runtime/objects.ts";
 import { certificatesSchema } from "./certificates.ts";
 import { type Component, componentSchema } from "./component.ts";
-import { databaseSchema } from "./database.ts";
+import { databaseSchema, volumesOnlyGrow } from "./database.ts";
 import { gatewaySchema } from "./gateway.ts";
 import { field } from "./primitives.ts";
 import { type ComponentName, componentNames, perComponent, releaseSchema } from "./release.ts";
@@ -106,6 +106,7 @@ export const stemhubDefinition = defineKind({
       message:
         "metadata.name must be at most 40 small letters, digits and -, with a letter at the beginning and no - at the end, since the names of all its objects begin with it: choose a shorter or simpler one",
     },
+    volumesOnlyGrow,
   ],
   columns: [
     {

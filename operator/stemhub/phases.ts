@@ -1,5 +1,5 @@
 import { componentsOf } from "../api/stemhub.ts";
-import { TransientError } from "../runtime/errors.ts";
+import { ForbiddenError, NamespaceEndingError, TransientError } from "../runtime/errors.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import { usesDatabase } from "./app/deployment.ts";
 import { desiredComponents, replicasHandovers } from "./app/desired.ts";
@@ -16,6 +16,14 @@ import { podsOf } from "./observe.ts";
 import { authorityConfigMap, certificateRenewals } from "./pki/desired.ts";
 import { podTrouble } from "./pod-trouble.ts";
 import { desiredDatabase } from "./postgres/desired.ts";
+import {
+  decideGrowth,
+  growthPatch,
+  refusalPollMs,
+  smallestVolume,
+  templateSize,
+  volumeNotExpandable,
+} from "./postgres/growth.ts";
 import { closeLogin, openLogin } from "./postgres/logins.ts";
 import { checkedParameters } from "./postgres/parameters.ts";
 import { type Session, withSession } from "./postgres/probe/session.ts";
@@ -49,6 +57,7 @@ export const phases: readonly Phase[] = [
   { name: "certificates", run: renewCertificates },
   { name: "strain", run: askDatabase },
   { name: "database", run: applyDatabase },
+  { name: "growth", run: growVolumes },
   { name: "restart", run: restartMembers },
   { name: "rebuild", run: rebuildMembers },
   { name: "drain", run: leaveCordonedNode },
@@ -126,15 +135,33 @@ async function applyDatabase(scope: Scope, { settings, log }: Deps): Promise<voi
     scope.switchoverWish = { cause: "ScaleDown", mayBecomePrimary: ({ ordinal }) => ordinal < instances };
   }
   const readOnly = isReadOnly(scope.warnings);
-  for (const object of desiredDatabase({
-    stemhub,
-    topology: world.topology,
-    replicas,
-    readOnly,
-    images,
-    clusterDomain,
-  }))
-    await apply(object);
+  const input = { stemhub, topology: world.topology, replicas, readOnly, images, clusterDomain };
+  const volumes = {
+    templateSize: templateSize(stemhub, world.statefulSet),
+    volumeSize: smallestVolume({ stemhub, claims: world.claims }) ?? stemhub.spec.database.storage.size,
+  };
+  for (const object of desiredDatabase({ ...input, ...volumes })) await apply(object);
+}
+
+/** Lets volumes grow to the size of the spec. All are asked, so that one that may not grow holds up no other. */
+async function growVolumes(scope: Scope, { api, cache, log }: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { asks } = decideGrowth({ stemhub, claims: world.claims });
+  const refusals: Error[] = [];
+  for (const ask of asks) {
+    log.info({ ...ask, reason: "the spec asks for more" }, "a volume is to grow");
+    try {
+      const { namespace } = stemhub.metadata;
+      cache.observe(await api.patch(kinds.claim, namespace, ask.claim, growthPatch(ask), { type: "merge" }));
+    } catch (error) {
+      if (!(error instanceof ForbiddenError) || error instanceof NamespaceEndingError) throw error;
+      refusals.push(volumeNotExpandable(ask, error.message, stemhub.spec.database.storage.className));
+    }
+  }
+  const [first] = refusals;
+  if (!first) return;
+  scope.comeBackAfter(refusalPollMs);
+  throw first;
 }
 
 /** Brings the members to the newest template, one at a time. */

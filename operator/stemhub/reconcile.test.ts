@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { stemhubKind } from "../api/kinds.ts";
+import type { StemHub } from "../api/stemhub.ts";
 import { apiError } from "../runtime/errors.ts";
 import { createRecorder } from "../runtime/events.ts";
 import { silentLog } from "../runtime/log.ts";
@@ -7,6 +8,7 @@ import { createMetrics } from "../runtime/metrics.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import { createCache } from "../runtime/watch-cache.ts";
 import { readSettings } from "../settings.ts";
+import { aClaim } from "../testing/claims.ts";
 import { FakeClock, settle } from "../testing/clock.ts";
 import { MemoryApiServer, type MemoryCall } from "../testing/memory-api.ts";
 import { aStemHub } from "../testing/stemhub.ts";
@@ -21,12 +23,11 @@ const settings = readSettings(
   {},
 );
 
-/** A new StemHub before an API server, and the operator that looks at it pass by pass. */
-async function platform() {
+/** A StemHub before an API server that has `existing`, and the operator that looks at it pass by pass. */
+async function platform(stemhub = aStemHub(), existing: readonly KubeObject[] = []) {
   const [clock, server, stop] = [new FakeClock(), new MemoryApiServer(), new AbortController()];
   const shared = { api: server.client(), clock, log: silentLog, signal: stop.signal };
-  const stemhub = aStemHub();
-  await shared.api.create(stemhub as unknown as KubeObject);
+  for (const object of [stemhub as unknown as KubeObject, ...existing]) await shared.api.create(object);
   const cache = createCache({
     ...shared,
     clusterWide: [{ kind: stemhubKind }],
@@ -54,13 +55,19 @@ async function platform() {
   return { clock, server, pass, stop: () => stop.abort() };
 }
 
-/** One pass over a new StemHub, before an API server that refuses what `refuses` says. */
-async function reconciled(refuses: (kind: string) => Error | undefined) {
-  const { server, pass, stop } = await platform();
-  server.fail = ({ verb, kind }) => (verb === "create" || verb === "apply" ? refuses(kind) : undefined);
+/** One pass over a StemHub, before an API server that has `existing` and refuses what `refuses` says. */
+async function reconciled(
+  refuses: (kind: string) => Error | undefined,
+  stemhub = aStemHub(),
+  existing: readonly KubeObject[] = [],
+) {
+  const { server, pass, stop } = await platform(stemhub, existing);
+  server.fail = ({ verb, kind }) => (["create", "apply", "patch"].includes(verb) ? refuses(kind) : undefined);
   const { result, writes } = await pass();
+  const { namespace, name } = stemhub.metadata;
+  const { status } = (await server.client().get(stemhubKind, namespace, name)) as unknown as StemHub;
   stop();
-  return { result, written: writes.map(({ kind }) => kind) };
+  return { result, written: writes.map(({ kind }) => kind), status };
 }
 
 const forbidden = (causes: readonly string[]) =>
@@ -115,4 +122,19 @@ describe("given a StemHub whose certificates are due after 60 days", { timeout: 
     expect(secretWrites((await pass()).writes)).toEqual(["patch studio-db-tls", "patch studio-gateway-tls"]);
     stop();
   });
+});
+
+test("given volumes that may not grow, then only a person can mend it, nothing else waits, and it is looked at again", async () => {
+  const larger = aStemHub({ database: { storage: { size: "20Gi" } } });
+  const claims = [aClaim(0), aClaim(1), aClaim(2)];
+  const { result, written, status } = await reconciled(
+    (kind) => (kind === "PersistentVolumeClaim" ? forbidden([]) : undefined),
+    larger,
+    claims,
+  );
+  expect(status?.conditions?.find(({ type }) => type === "Stalled")).toMatchObject({ reason: "VolumeNotExpandable" });
+  expect(status?.database?.volumeSize).toBe("10Gi");
+  expect(written.filter((kind) => kind === "PersistentVolumeClaim")).toHaveLength(3);
+  expect(written).toContain("Deployment");
+  expect(result).toEqual({ requeueAfterMs: 60_000 });
 });

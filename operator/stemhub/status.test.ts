@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { StemHub, StemHubStatus } from "../api/stemhub.ts";
+import { aClaim } from "../testing/claims.ts";
 import { aStemHub } from "../testing/stemhub.ts";
 import { aMember, aTopology, noTopology } from "../testing/topology.ts";
 import type { World } from "./observe.ts";
@@ -45,6 +46,20 @@ test("given a healthy platform, then Ready is True, alone, and every condition s
     database: { primary: "studio-db-0", summary: "3/3 in sync" },
     gateway: { url: "https://studio-gateway.music.svc" },
   });
+});
+
+test("given volumes that are to grow, then Ready is Unknown until the last one has", () => {
+  const stemhub = aStemHub({ database: { storage: { size: "20Gi" } } });
+  const large = { requested: "20Gi" };
+  const growing = compute(stemhub, {
+    ...healthy,
+    claims: [aClaim(0, large), aClaim(1, { ...large, capacity: "10Gi" })],
+  });
+  expect(condition(growing, "Ready")).toMatchObject({ status: "Unknown", reason: "VolumesGrowing" });
+  expect(growing.database?.volumeSize).toBe("10Gi");
+  const grown = compute(stemhub, { ...healthy, claims: [aClaim(0, large), aClaim(1, large)] });
+  expect(condition(grown, "Ready")?.status).toBe("True");
+  expect(grown.database?.volumeSize).toBe("20Gi");
 });
 
 test("given nothing changed, then the next status is the same, so that nothing is written", () => {

@@ -14,6 +14,7 @@ import { gatewayUrl } from "./gateway/desired.ts";
 import { childNames } from "./names.ts";
 import { podsOf, type World } from "./observe.ts";
 import { firstPodTrouble } from "./pod-trouble.ts";
+import { decideGrowth, smallestVolume } from "./postgres/growth.ts";
 import type { Findings } from "./postgres/probe/findings.ts";
 import { isGivenUp, outOfSyncSince } from "./postgres/rebuild.ts";
 import { decideRestart } from "./postgres/restart.ts";
@@ -81,7 +82,10 @@ export function computeStatus(input: StatusInput): StemHubStatus {
   const outOfSync = outOfSyncSince(world.topology, facts.instances, stemhub.status?.database?.outOfSync ?? [], now);
   const releaseFailed = judged.releaseProgressing.reason === "MigrationFailed";
   const switchoverUnderWay = switchover?.phase === "Requested";
-  const change = databaseChange(facts, decideRestart({ ...facts, switchoverUnderWay }));
+  const volumes = { stemhub, claims: world.claims };
+  const volumeSize = smallestVolume(volumes);
+  const change =
+    databaseChange(facts, decideRestart({ ...facts, switchoverUnderWay })) ?? decideGrowth(volumes).waiting;
   const verdicts = [
     ...readiness({ ...judged, databaseChange: change, releaseFailed, failure }),
     ...Object.values(judged),
@@ -96,6 +100,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
       ready: world.topology.members.filter((member) => member.ready).length,
       inSync: world.topology.members.filter((member) => member.inSync).length,
       summary: databaseSummary(facts),
+      ...(volumeSize === undefined ? {} : { volumeSize }),
       ...(switchover ? { switchover } : {}),
       ...(outOfSync.length > 0 ? { outOfSync } : {}),
       ...(rotation ? { rotation } : {}),

@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import type { StemHub } from "../../api/stemhub.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
 import { noTopology } from "../../testing/topology.ts";
-import { desiredDatabase } from "./desired.ts";
+import { type DatabaseInput, desiredDatabase } from "./desired.ts";
 import { haproxyConfiguration } from "./haproxy.ts";
 import { dynamicConfiguration, patroniYaml } from "./patroni.ts";
 import type { Topology } from "./topology.ts";
@@ -11,10 +11,14 @@ import type { Topology } from "./topology.ts";
 const empty = noTopology;
 const images = { postgres: "postgres:1", databaseProxy: "proxy:1" };
 
-function desired(stemhub: StemHub, topology: Topology = empty) {
+function desired(stemhub: StemHub, topology: Topology = empty, volumes: Partial<DatabaseInput> = {}) {
+  const { size } = stemhub.spec.database.storage;
   return desiredDatabase({
     stemhub,
     topology,
+    templateSize: size,
+    volumeSize: size,
+    ...volumes,
     replicas: stemhub.spec.database.instances,
     readOnly: false,
     images,
@@ -94,6 +98,18 @@ describe("given a StemHub with three instances, when its database is desired", (
   test("then Kubernetes restarts no member: the order is ours", () => {
     expect(find(stemhub, "StatefulSet", "studio-db")?.spec).toMatchObject({ updateStrategy: { type: "OnDelete" } });
   });
+});
+
+test("given volumes that are still to grow, then the template is as it was made, and as much WAL is kept as they hold", () => {
+  const stemhub = aStemHub({ database: { storage: { size: "40Gi" } } });
+  const objects = desired(stemhub, { ...empty, initialized: true }, { templateSize: "10Gi", volumeSize: "20Gi" });
+  const called = (kind: string, name: string) =>
+    objects.find((object) => object.kind === kind && object.metadata.name === name);
+  expect(called("StatefulSet", "studio-db")?.spec).toMatchObject({
+    volumeClaimTemplates: [{ spec: { resources: { requests: { storage: "10Gi" } } } }],
+  });
+  const config = called("ConfigMap", "studio-db-config")?.metadata.annotations?.config ?? "";
+  expect(JSON.parse(config).postgresql.parameters.max_slot_wal_keep_size).toBe("5120MB");
 });
 
 describe("given one instance, when its database is desired", () => {

@@ -19,17 +19,14 @@ export interface DatabaseInput {
   readonly readOnly: boolean;
   readonly images: { readonly postgres: string; readonly databaseProxy: string };
   readonly clusterDomain: string;
+  /** The size that the StatefulSet makes volumes with, and what the smallest one has now (growth.ts). */
+  readonly templateSize: string | number;
+  readonly volumeSize: string | number;
 }
 
 /** Every object of the database but its Secrets, in the order in which they are applied: what is mounted comes first. */
-export function desiredDatabase({
-  stemhub,
-  topology,
-  replicas,
-  readOnly,
-  images,
-  clusterDomain,
-}: DatabaseInput): KubeObject[] {
+export function desiredDatabase(input: DatabaseInput): KubeObject[] {
+  const { stemhub, topology, replicas, readOnly, images, clusterDomain, templateSize, volumeSize } = input;
   const names = childNames(stemhub.metadata.name);
   return [
     ...databaseAccess(stemhub),
@@ -41,8 +38,8 @@ export function desiredDatabase({
     },
     ...databaseServices(stemhub),
     ...disruptionBudget(stemhub),
-    databaseStatefulSet({ stemhub, replicas, image: images.postgres, clusterDomain }),
-    ...storedConfiguration(stemhub, topology, readOnly),
+    databaseStatefulSet({ stemhub, replicas, image: images.postgres, clusterDomain, templateSize }),
+    ...storedConfiguration(stemhub, topology, { readOnly, volumeSize }),
     ...databaseProxy(stemhub, images.databaseProxy, clusterDomain),
   ];
 }
@@ -66,7 +63,11 @@ function disruptionBudget(stemhub: StemHub): KubeObject[] {
  * is the truth, and changing it there is how a running cluster learns of, say, another synchronous mode. Not before the
  * database is initialized, or Patroni's first start would find a store that it did not write.
  */
-function storedConfiguration(stemhub: StemHub, topology: Topology, readOnly: boolean): KubeObject[] {
+function storedConfiguration(
+  stemhub: StemHub,
+  topology: Topology,
+  now: { readonly readOnly: boolean; readonly volumeSize: string | number },
+): KubeObject[] {
   if (!topology.initialized) return [];
   const name = `${childNames(stemhub.metadata.name).database}-config`;
   const namespace = stemhub.metadata.namespace;
@@ -77,7 +78,7 @@ function storedConfiguration(stemhub: StemHub, topology: Topology, readOnly: boo
       metadata: {
         name,
         ...(namespace ? { namespace } : {}),
-        annotations: { config: JSON.stringify(dynamicConfiguration(stemhub.spec.database, { readOnly })) },
+        annotations: { config: JSON.stringify(dynamicConfiguration(stemhub.spec.database, now)) },
       },
     },
   ];

@@ -31,11 +31,14 @@ export const databasePorts = { postgres: 5432, patroni: 8008 } as const;
  * store must have stopped before its lock can pass to another. loop_wait is 3: a new cluster's quorum, and a lost
  * member's return to it, take two rounds.
  * Source: https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
+ *
+ * @param volumeSize what the smallest volume has now: one that is to grow is as small as it is until it has grown.
  */
 export function dynamicConfiguration(
   database: StemHub["spec"]["database"],
-  { readOnly = false }: { readonly readOnly?: boolean } = {},
+  now: { readonly readOnly?: boolean; readonly volumeSize?: string | number } = {},
 ) {
+  const { readOnly = false, volumeSize = database.storage.size } = now;
   const replicated = database.instances > 1;
   return {
     ttl: 20,
@@ -56,10 +59,10 @@ export function dynamicConfiguration(
       use_slots: true,
       parameters: {
         ...defaultParameters,
-        ...walBounds(database.storage.size).byDefault,
+        ...walBounds(volumeSize).byDefault,
         ...database.parameters,
         ...managedParameters,
-        ...walBounds(database.storage.size).managed,
+        ...walBounds(volumeSize).managed,
         // For sessions that do not say otherwise themselves: it stops what fills the disk, and nobody who means it.
         ...(readOnly ? { default_transaction_read_only: "on" } : {}),
       },
@@ -68,13 +71,13 @@ export function dynamicConfiguration(
 }
 
 /**
- * How much of the volume WAL may take. For a replica that is gone: a quarter, so that it never fills the primary's; one
+ * How much of the smallest volume WAL may take. For a replica that is gone: a quarter, so that it never fills the primary's; one
  * that is gone for longer is rebuilt (rebuild.ts). Between checkpoints: another quarter, and never more than 2 GB.
  */
 function walBounds(size: string | number) {
   const bytes = parseQuantity(size);
-  // The CRD lets nothing else through.
-  if (bytes === undefined) throw new Error(`database.storage.size is no quantity: ${size}`);
+  // The CRD lets nothing else through, and neither does the API server in a claim.
+  if (bytes === undefined) throw new Error(`the size of a volume is no quantity: ${size}`);
   const megabytes = bytes / 1024 ** 2;
   const share = (part: number, most = Number.POSITIVE_INFINITY) => `${Math.floor(Math.min(megabytes / part, most))}MB`;
   return {

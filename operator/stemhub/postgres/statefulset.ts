@@ -22,6 +22,8 @@ interface StatefulSetInput {
   readonly replicas: number;
   readonly image: string;
   readonly clusterDomain: string;
+  /** What new volumes are born with (growth.ts). */
+  readonly templateSize: string | number;
 }
 
 /**
@@ -31,7 +33,8 @@ interface StatefulSetInput {
  * - Each member on a node of its own, where there are as many.
  * - Volumes outlive the StatefulSet (Kubernetes' default); removing them is deletion.ts's work, when the spec asks.
  */
-export function databaseStatefulSet({ stemhub, replicas, image, clusterDomain }: StatefulSetInput): KubeObject {
+export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
+  const { stemhub, replicas, image, clusterDomain, templateSize } = input;
   const name = stemhub.metadata.name;
   const names = childNames(name);
   const { storage, resources } = stemhub.spec.database;
@@ -132,7 +135,7 @@ export function databaseStatefulSet({ stemhub, replicas, image, clusterDomain }:
           spec: {
             accessModes: ["ReadWriteOnce"],
             ...(storage.className === undefined ? {} : { storageClassName: storage.className }),
-            resources: { requests: { storage: storage.size } },
+            resources: { requests: { storage: templateSize } },
           },
         },
       ],
