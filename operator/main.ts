@@ -14,6 +14,7 @@ import { readSettings } from "./settings.ts";
 import { ownedKinds } from "./stemhub/kinds.ts";
 import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";
 import { nodeKind, onCordon } from "./stemhub/nodes/cordon.ts";
+import { watchPlacement } from "./stemhub/nodes/leader-placement.ts";
 import { leaseKind, nodeLeaseNamespace, watchNodes } from "./stemhub/nodes/watch.ts";
 import { watchDatabases } from "./stemhub/postgres/probe/watch.ts";
 import { reconcileStemHub } from "./stemhub/reconcile.ts";
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
     ready: () => (stop.signal.aborted ? "stopping" : undefined),
   });
 
+  let resignedAtMs: number | undefined;
   await runLeaderElected({
     api,
     lease: { ...settings.leaderElection, name: "stemhub-operator" },
@@ -76,6 +78,25 @@ async function main(): Promise<void> {
       await cache.ready();
       const nodes = watchNodes({ cache, clock, log, signal: leadership.signal });
       const databases = watchDatabases({ clock, log, signal: leadership.signal });
+      const resign = () => {
+        resignedAtMs = clock.monotonic();
+        leadership.resign();
+      };
+      if (settings.node !== undefined) {
+        const placement = {
+          cache,
+          clock,
+          log,
+          signal: leadership.signal,
+          ownNode: settings.node,
+          resign,
+          resignedAtMs,
+        };
+        watchPlacement(placement).catch((error: unknown) => {
+          // It throws only by a bug, and nobody's platform should end for that.
+          if (!leadership.signal.aborted) log.error({ reason: String(error) }, "the leader's place is not looked at");
+        });
+      }
       await runController({
         name: "stemhub",
         api: leadership.api,

@@ -10,6 +10,8 @@ export interface Settings {
   readonly leaderElection: { readonly namespace: string; readonly identity: string };
   /** What the command names that grants rights in a namespace: set by the chart. */
   readonly rights: { readonly clusterRole: string; readonly serviceAccount: string };
+  /** The node that this process runs on; undefined where nobody has said so. */
+  readonly node: string | undefined;
   readonly metricsPort: number;
   readonly logLevel: string;
   /** Path of a kubeconfig; absent inside a cluster. */
@@ -50,6 +52,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): S
       clusterRole: env.NAMESPACE_CLUSTER_ROLE ?? "stemhub-operator-namespace",
       serviceAccount: `${options.leaderElectionNamespace}:${env.POD_SERVICE_ACCOUNT ?? "stemhub-operator"}`,
     },
+    node: env.NODE_NAME,
     metricsPort: options.metricsPort,
     logLevel: options.logLevel,
     kubeconfig: options.kubeconfig,

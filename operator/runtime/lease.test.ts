@@ -47,6 +47,57 @@ function replica(
 const leaseIn = (server: MemoryApiServer) =>
   [...server.objects.values()].find(({ kind }) => kind === "Lease")?.spec as Record<string, unknown>;
 
+describe("a leader that makes room", () => {
+  /** Leads until it is told to stop; the first time, it makes room after 5 s. */
+  const restless = () => {
+    const terms: number[] = [];
+    const onLead = async ({ stopping, signal, resign }: Leadership, clock: FakeClock) => {
+      terms.push(clock.monotonic());
+      const end = AbortSignal.any([signal, stopping]);
+      if (terms.length === 1) clock.setTimer(5_000, resign);
+      await clock.sleep(1e9, end).catch(() => undefined);
+    };
+    return { terms, onLead };
+  };
+
+  test("is followed by another at once, and does not come back while that one leads", async () => {
+    const [clock, server] = [new FakeClock(), new MemoryApiServer()];
+    const { terms, onLead } = restless();
+    const a = replica(server, clock, "a", (leadership) => onLead(leadership, clock));
+    await clock.advance(100);
+    const b = replica(server, clock, "b");
+    await clock.advance(120_000);
+    expect(terms).toHaveLength(1);
+    expect(b.terms).toHaveLength(1);
+    expect(b.terms[0]?.from).toBeLessThan(5_000 + 2_100);
+    a.stop.abort();
+    b.stop.abort();
+    await clock.advance(10_000);
+    await Promise.all([a.done, b.done]);
+  });
+
+  test("comes back after ten seconds where there is no other", async () => {
+    const [clock, server] = [new FakeClock(), new MemoryApiServer()];
+    const { terms, onLead } = restless();
+    const a = replica(server, clock, "a", (leadership) => onLead(leadership, clock));
+    await clock.advance(60_000);
+    expect(terms).toHaveLength(2);
+    expect((terms[1] ?? 0) - (terms[0] ?? 0)).toBeGreaterThanOrEqual(15_000);
+    a.stop.abort();
+    await clock.advance(10_000);
+    await a.done;
+  });
+
+  test("can be stopped while it waits", async () => {
+    const [clock, server] = [new FakeClock(), new MemoryApiServer()];
+    const { onLead } = restless();
+    const a = replica(server, clock, "a", (leadership) => onLead(leadership, clock));
+    await clock.advance(7_000);
+    a.stop.abort();
+    await a.done;
+  });
+});
+
 describe("the lease", () => {
   test("is taken by one of two replicas, and by the other one at once when it is given back", async () => {
     const [clock, server] = [new FakeClock(), new MemoryApiServer()];

@@ -12,6 +12,8 @@ export interface Leadership {
   readonly stopping: AbortSignal;
   /** The API server, on the leash of this leadership: no request starts after the local lease deadline. */
   readonly api: KubeApi;
+  /** Makes room for another contender: `stopping`, and then this one does not contend for `resignMs`. Safe to repeat. */
+  readonly resign: () => void;
 }
 
 export interface LeaderElectionOptions extends ElectorOptions {
@@ -22,6 +24,9 @@ export interface LeaderElectionOptions extends ElectorOptions {
    */
   readonly onLead: (leadership: Leadership) => Promise<void>;
 }
+
+/** Five tries of the others (retryMs). Where there are none, the leadership is free for that long. */
+const resignMs = 10_000;
 
 /** What work may take to end after `stopping`: the workers' own 30 s, and a little for what they flush. */
 const graceMs = 32_000;
@@ -46,11 +51,12 @@ export async function runLeaderElected(options: LeaderElectionOptions): Promise<
   options.metrics?.leading(options.lease.name, false);
   while (!options.signal.aborted) {
     const term = await elector.acquire();
-    if (term) await lead(options, elector, term);
+    const end = term && (await lead(options, elector, term));
+    if (end === "resigned") await pause(options, resignMs);
   }
 }
 
-async function lead(options: LeaderElectionOptions, elector: Elector, term: Term): Promise<void> {
+async function lead(options: LeaderElectionOptions, elector: Elector, term: Term): Promise<"resigned" | "ended"> {
   const { clock, log, metrics, signal } = options;
   const lost = new AbortController();
   const stopping = new AbortController();
@@ -81,9 +87,16 @@ async function lead(options: LeaderElectionOptions, elector: Elector, term: Term
   log.info(about, "leadership begins");
   metrics?.leading(options.lease.name, true);
   const api = options.api.bound({ signal: lost.signal, check });
-  const work = options.onLead({ signal: lost.signal, stopping: stopping.signal, api }).catch((error: unknown) => {
-    if (!(error instanceof LeaseLostError)) throw error;
-  });
+  let end: "resigned" | "ended" = "ended";
+  const resign = () => {
+    end = "resigned";
+    stopping.abort(new Error("another contender is to lead"));
+  };
+  const work = options
+    .onLead({ signal: lost.signal, stopping: stopping.signal, api, resign })
+    .catch((error: unknown) => {
+      if (!(error instanceof LeaseLostError)) throw error;
+    });
   const renewing = elector.renew(term, AbortSignal.any([lost.signal, workEnded.signal]), lose);
   try {
     await withinGrace(clock, work, lost.signal, stopping.signal, lose);
@@ -97,6 +110,14 @@ async function lead(options: LeaderElectionOptions, elector: Elector, term: Term
     lose("the work has ended");
     if (wasHeld) await elector.release(term);
   }
+  return end;
+}
+
+/** Ends early, without an error, when the process should end. */
+async function pause({ clock, signal }: LeaderElectionOptions, ms: number): Promise<void> {
+  await clock.sleep(ms, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
 }
 
 /** The work's own end. Rejects when it goes on for too long after it was told to stop, or after the lease was lost. */
