@@ -155,7 +155,7 @@ async function growVolumes(scope: Scope, { api, cache, log }: Deps): Promise<voi
       cache.observe(await api.patch(kinds.claim, namespace, ask.claim, growthPatch(ask), { type: "merge" }));
     } catch (error) {
       if (!(error instanceof ForbiddenError) || error instanceof NamespaceEndingError) throw error;
-      refusals.push(volumeNotExpandable(ask, error.message, stemhub.spec.database.storage.className));
+      refusals.push(volumeNotExpandable(ask, error.message));
     }
   }
   const [first] = refusals;

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../runtime/objects.ts";
 
-/** What the test says of a claim: as Kubernetes has one that is bound and of 10Gi, unless it says otherwise. */
+/** What the test says of a claim: as Kubernetes has one of class fast that is bound and of 10Gi, unless it says otherwise. */
 export interface ClaimFacts {
   readonly requested?: string;
   /** null: it is not bound. */
@@ -23,7 +23,7 @@ export function aClaim(ordinal: number, facts: ClaimFacts = {}): KubeObject {
       labels,
       ...(deletionTimestamp ? { deletionTimestamp } : {}),
     },
-    spec: { resources: { requests: { storage: requested } } },
+    spec: { storageClassName: "fast", resources: { requests: { storage: requested } } },
     status: capacity === null ? { phase: "Pending" } : { phase: "Bound", capacity: { storage: capacity }, conditions },
   };
 }

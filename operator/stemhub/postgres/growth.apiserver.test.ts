@@ -40,7 +40,9 @@ async function claim(
 }
 
 const grow = (name: string) =>
-  api.patch(kinds.claim, "default", name, growthPatch({ claim: name, from: "1Gi", to: "2Gi" }), { type: "merge" });
+  api.patch(kinds.claim, "default", name, growthPatch({ claim: name, className: "any", from: "1Gi", to: "2Gi" }), {
+    type: "merge",
+  });
 
 test("a bound claim of a class that lets volumes grow takes the patch", async () => {
   await claim("may", "grows");

@@ -18,6 +18,7 @@ export interface GrowthFacts {
 /** A claim that is to ask for more than it does. */
 export interface Ask {
   readonly claim: string;
+  readonly className: string;
   readonly from: Size;
   readonly to: Size;
 }
@@ -43,7 +44,7 @@ export function decideGrowth(facts: GrowthFacts): GrowthDecision {
   const small = wantedClaims(facts).filter((claim) => isSmaller(claim, to));
   const asks = small
     .filter((claim) => claim.bound && less(claim.requested, to))
-    .map(({ name, requested }) => ({ claim: name, from: requested, to }));
+    .map(({ name, className, requested }) => ({ claim: name, className, from: requested, to }));
   const [first] = small;
   if (!first) return { asks, waiting: undefined };
   const names = small.map(({ name }) => name).join(", ");
@@ -61,15 +62,10 @@ export function growthPatch({ to }: Ask): object {
  * The API server does not let a claim grow: its class forbids it, a quota is used up, or the operator lacks the right. The
  * members serve on as they are. Going back is open: the CRD lets the size go down to what the smallest volume has.
  */
-export function volumeNotExpandable(
-  { claim, from, to }: Ask,
-  refusal: string,
-  className: string | undefined,
-): StalledError {
-  const which = className === undefined ? "of the cluster's default StorageClass" : `of StorageClass ${className}`;
+export function volumeNotExpandable({ claim, className, from, to }: Ask, refusal: string): StalledError {
   return new StalledError(
     "VolumeNotExpandable",
-    `${claim}, ${which}, cannot grow from ${from} to ${to}: ${refusal}. Set spec.database.storage.size back to ${from}, or mend what is said here: a class lets volumes grow with allowVolumeExpansion: true.`,
+    `${claim}, of StorageClass ${className}, cannot grow from ${from} to ${to}: ${refusal}. Set spec.database.storage.size back to ${from}, or mend what is said here: a class lets volumes grow with allowVolumeExpansion: true.`,
   );
 }
 
@@ -94,6 +90,8 @@ export function smallestVolume(facts: GrowthFacts): string | undefined {
 interface Claim {
   readonly name: string;
   readonly bound: boolean;
+  /** Where the spec names none, the default one: Kubernetes has written it into the claim. */
+  readonly className: string;
   readonly requested: Size;
   /** Absent until it is bound. */
   readonly capacity: string | undefined;
@@ -119,6 +117,7 @@ function claimOf(claim: KubeObject): Claim {
   return {
     name: claim.metadata.name,
     bound: status.phase === "Bound",
+    className: (claim.spec as { storageClassName?: string }).storageClassName ?? "(none)",
     requested: requestOf(claim) ?? 0,
     capacity: status.capacity?.storage,
     conditions: (status.conditions ?? []).filter((condition) => condition.status === "True"),
