@@ -30,6 +30,7 @@ export interface SeenStemHub extends KubeObject {
       readonly instances?: number;
       readonly ready?: number;
       readonly inSync?: number;
+      readonly volumeSize?: string;
       readonly switchover?: { readonly cause: string; readonly phase: string };
       readonly warnings?: readonly { readonly reason: string; readonly about: string; readonly message: string }[];
       readonly rebuilds?: readonly { readonly member: string; readonly reason: string }[];
