@@ -1,0 +1,74 @@
+import { ForbiddenError, NamespaceEndingError } from "../../runtime/errors.ts";
+import { kinds } from "../kinds.ts";
+import { podsOf } from "../observe.ts";
+import { desiredDatabase } from "../postgres/desired.ts";
+import {
+  decideGrowth,
+  growthPatch,
+  refusalPollMs,
+  smallestVolume,
+  templateSize,
+  volumeNotExpandable,
+} from "../postgres/growth.ts";
+import { checkedParameters } from "../postgres/parameters.ts";
+import { probeTarget } from "../postgres/probe/target.ts";
+import { decideScale } from "../postgres/scale.ts";
+import { databaseWarnings, isReadOnly, newsBounds } from "../postgres/strain.ts";
+import type { Deps, Scope } from "../scope.ts";
+
+/** Sees to it that the database is asked how it does, and takes in what it has said. */
+export async function askDatabase(scope: Scope, { databases, clock, settings }: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { namespace = "", name } = stemhub.metadata;
+  const key = { namespace, name };
+  const { topology, secrets } = world;
+  const pods = podsOf(world, stemhub, "database");
+  const target = probeTarget({ stemhub, topology, pods, secrets, clusterDomain: settings.clusterDomain });
+  const { longTransactionSeconds } = stemhub.spec.database;
+  if (target) databases.aim(key, target, newsBounds(longTransactionSeconds));
+  else databases.forget(key);
+  scope.findings = databases.findingsOf(key);
+  const { findings, warnings: before } = scope;
+  scope.warnings = databaseWarnings({ topology, findings, before, longTransactionSeconds, now: clock.now() });
+}
+
+export async function applyDatabase(scope: Scope, { settings, log }: Deps): Promise<void> {
+  const { stemhub, world, apply } = scope;
+  const { images, clusterDomain } = settings;
+  const { instances } = stemhub.spec.database;
+  checkedParameters(stemhub);
+  const current = (world.statefulSet?.spec as { replicas?: number } | undefined)?.replicas;
+  const { replicas, waiting } = decideScale(instances, current, world.topology);
+  if (waiting) log.info({ name: stemhub.metadata.name, reason: waiting.message }, "members stay for now");
+  if (waiting?.moveRole) {
+    scope.switchoverWish = { cause: "ScaleDown", mayBecomePrimary: ({ ordinal }) => ordinal < instances };
+  }
+  const readOnly = isReadOnly(scope.warnings);
+  const input = { stemhub, topology: world.topology, replicas, readOnly, images, clusterDomain };
+  const volumes = {
+    templateSize: templateSize(stemhub, world.statefulSet),
+    volumeSize: smallestVolume({ stemhub, claims: world.claims }) ?? stemhub.spec.database.storage.size,
+  };
+  for (const object of desiredDatabase({ ...input, ...volumes })) await apply(object);
+}
+
+/** Lets volumes grow to the size of the spec. All are asked, so that one that may not grow holds up no other. */
+export async function growVolumes(scope: Scope, { api, cache, log }: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { asks } = decideGrowth({ stemhub, claims: world.claims });
+  const refusals: Error[] = [];
+  for (const ask of asks) {
+    log.info({ ...ask, reason: "the spec asks for more" }, "a volume is to grow");
+    try {
+      const { namespace } = stemhub.metadata;
+      cache.observe(await api.patch(kinds.claim, namespace, ask.claim, growthPatch(ask), { type: "merge" }));
+    } catch (error) {
+      if (!(error instanceof ForbiddenError) || error instanceof NamespaceEndingError) throw error;
+      refusals.push(volumeNotExpandable(ask, error.message));
+    }
+  }
+  const [first] = refusals;
+  if (!first) return;
+  scope.comeBackAfter(refusalPollMs);
+  throw first;
+}
