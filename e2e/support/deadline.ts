@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How often something that cannot be watched is looked at. */
-const lookEveryMs = 500;
+/** How often something that cannot be watched is looked at, unless a look is dear. */
+const defaultLookEveryMs = 500;
 
 /**
  * Looks until the answer is neither undefined nor false, and returns it.
@@ -14,6 +14,7 @@ export async function eventually<T>(
   what: string,
   deadlineMs: number,
   look: () => Promise<T | undefined | false>,
+  lookEveryMs = defaultLookEveryMs,
 ): Promise<T> {
   const until = Date.now() + deadlineMs;
   let last: unknown;
