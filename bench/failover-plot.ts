@@ -11,7 +11,7 @@ const panels: readonly { readonly measure: FailoverMeasure; readonly title: stri
 /** Seconds: from what a busy reader sees on a quiet day to more than any fault takes. */
 const scale = { from: 0.1, to: 100, ticks: [0.1, 1, 10, 100] } as const;
 
-const size = { labels: 175, panel: 300, between: 40, top: 62, group: 42, bottom: 34, right: 24 } as const;
+const size = { labels: 200, panel: 300, between: 40, top: 62, group: 42, bottom: 34, right: 24 } as const;
 
 /** Of a tone that is read on white and on black: who shows the picture chooses the background. */
 const colours = { ours: "#2f81f7", peer: "#c9741a", text: "#7d8590", grid: "#7d859055" } as const;
@@ -75,7 +75,7 @@ function range({ min, median, max }: Spread, panel: number, y: number, colour: s
   return [
     `<line x1="${from}" y1="${y}" x2="${to}" y2="${y}" stroke="${colour}" stroke-width="3" stroke-linecap="round"/>`,
     `<circle cx="${middle}" cy="${y}" r="4.5" fill="${colour}"/>`,
-    text((to ?? 0) + 9, y + 4, `${median}`, "start", 11),
+    text((to ?? 0) + 9, y + 4, `${Number(median.toPrecision(2))}`, "start", 11),
   ];
 }
 

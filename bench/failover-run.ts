@@ -1,4 +1,4 @@
-import { accountOf, startLoadBy } from "../e2e/support/database-load.ts";
+import { accountFor, startLoadBy } from "../e2e/support/database-load.ts";
 import type { Kubectl } from "../e2e/support/kubectl.ts";
 import { patience, type ReadsFailed, readsFailed, startPatientReads } from "../e2e/support/patient-reads.ts";
 import type { Contender } from "./contender.ts";
@@ -67,7 +67,10 @@ export async function measureFailover(contender: Contender, fault: FailoverCase)
   } finally {
     await fault.ends?.(node);
   }
-  const account = await accountOf(load, client);
+  // Before a peer is mended: what that does to its load is not the fault's.
+  const ledgers = await load.stop();
+  if (seconds === null) await mend(contender);
+  const account = await accountFor(ledgers, client);
   return {
     writeGapSeconds: account.writeGapMs / 1_000,
     readGapSeconds: account.readGapMs / 1_000,
@@ -78,19 +81,22 @@ export async function measureFailover(contender: Contender, fault: FailoverCase)
   };
 }
 
-/** Errors: as untilInSync, but for plain Patroni: it is given new pods, and the answer is null. */
+/** Null where plain Patroni is not whole within the fault's bound. Errors: where a StemHub is not. */
 async function wholeAfter(contender: Contender, fault: FailoverCase, began: number): Promise<number | null> {
   const left = fault.wholeWithinSeconds * 1_000 - (performance.now() - began);
   try {
     await contender.untilInSync(Math.max(1_000, left));
     return (performance.now() - began) / 1_000;
   } catch (error) {
-    if (contender.name !== "plain Patroni") throw error;
-    const { kubectl, members } = contender.database;
-    await kubectl.delete(`pod -l ${members}`, { force: true });
-    await contender.untilInSync(settledDeadlineMs);
-    return null;
+    if (contender.name === "plain Patroni") return null;
+    throw error;
   }
+}
+
+/** What a person would do about members that do not come back by themselves. */
+async function mend({ database, untilInSync }: Contender): Promise<void> {
+  await database.kubectl.delete(`pod -l ${database.members}`, { force: true });
+  await untilInSync(settledDeadlineMs);
 }
 
 /**

@@ -83,7 +83,14 @@ export interface Account {
 
 /** Stops the load, and counts on the primary what was acknowledged. */
 export async function accountOf(load: DatabaseLoad, database: DatabaseClient): Promise<Account> {
-  const { writes, reads } = await load.stop();
+  return accountFor(await load.stop(), database);
+}
+
+/** Like accountOf, for a load that was stopped earlier. */
+export async function accountFor(
+  { writes, reads }: { readonly writes: Ledger; readonly reads: Ledger },
+  database: DatabaseClient,
+): Promise<Account> {
   const rows = new Set((await database.sql("SELECT id FROM ledger", { at: "db-rw" })).split("\n").map(Number));
   const [writeGapMs, readGapMs] = [longestGapMs(writes.acknowledged), longestGapMs(reads.acknowledged)];
   const gap = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
