@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Progress } from "../progress.ts";
 import { Kubectl } from "../support/kubectl.ts";
+import { keepApart, untilApart } from "../support/partition.ts";
 import { type Cluster, ClusterError, s3Host, s3Port } from "./cluster.ts";
 import { sleep, waitFor } from "./local/process.ts";
 import { ensurePrograms } from "./local/programs.ts";
@@ -38,6 +39,17 @@ export async function verify(cluster: Cluster, progress: Progress): Promise<void
     });
     if (cluster.provider !== "existing") {
       await progress.step("pods reach the object store by its name", () => connect(kubectl, first, s3Host, s3Port));
+    }
+    if (cluster.provider !== "existing") {
+      await progress.step(`${first.node} and ${last.node} are kept apart for one pod each, and mended`, async () => {
+        const apart = await keepApart(cluster, first, last);
+        try {
+          await untilApart(kubectl, first.name, last.address, 8080);
+        } finally {
+          await apart.end();
+        }
+        await expectAnswer(kubectl, first, last.address, 8080, [last.name]);
+      });
     }
     await progress.step("a StatefulSet's volume outlives its pod", () => volumeOutlivesPod(kubectl));
     if (cluster.provider === "local") {

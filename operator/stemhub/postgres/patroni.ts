@@ -81,7 +81,7 @@ function walBounds(size: string | number) {
   const megabytes = bytes / 1024 ** 2;
   const share = (part: number, most = Number.POSITIVE_INFINITY) => `${Math.floor(Math.min(megabytes / part, most))}MB`;
   return {
-    byDefault: { max_wal_size: share(4, 2048), min_wal_size: share(8, 80), wal_keep_size: share(8, 256) },
+    byDefault: { max_wal_size: share(4, 2048), min_wal_size: share(8, 80), wal_keep_size: share(4, 256) },
     managed: { max_slot_wal_keep_size: share(4) },
   };
 }

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { chooseCluster } from "../cluster/choose.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { type DatabaseClient, databaseClient } from "../support/database.ts";
+import { accountOf, startLoad, untilInSync } from "../support/database-load.ts";
+import { eventually } from "../support/deadline.ts";
+import { lockOf, memberPods, watchMembers } from "../support/members.ts";
+import { operatorRelease } from "../support/namespace.ts";
+import { operatorLeader } from "../support/operator.ts";
+import { untilStemHub } from "../support/ready.ts";
+import { adminKubectl, echoStemHub, environment, inNamespace } from "../support/suite.ts";
+
+/* Nobody can ask the cluster anything, and what runs in it runs on. */
+const kubectl = inNamespace("e2e-api-server");
+const system = adminKubectl().in(operatorRelease.namespace);
+
+const awayMs = 60_000;
+/** From the API server's return on. kubelet waits up to 40 s with a third start of the operator. */
+const leadsWithinMs = 90_000;
+const wholeWithinMs = 60_000;
+
+let cluster: Cluster;
+let database: DatabaseClient;
+
+beforeAll(async () => {
+  ({ cluster } = await chooseCluster());
+  await kubectl.apply(echoStemHub("studio", { spec: { database: { storage: { size: "1Gi" } } } }));
+  await untilStemHub(kubectl, "studio");
+  database = await databaseClient(kubectl, "studio", environment().images.postgres);
+}, 180_000);
+
+afterAll(() => cluster.healApiServer(), 120_000);
+
+test("given a writer and a reader, when the API server is away for a minute, then the primary stays and the operator returns", async () => {
+  await untilInSync(kubectl, "studio", 30_000);
+  const load = await startLoad(kubectl, "studio", { image: environment().images.postgres, database });
+  const members = await memberPods(kubectl, "studio");
+  const [before, former] = [await lockOf(kubectl, "studio"), await watchMembers(kubectl, members, 1_000)];
+
+  await cluster.loseApiServer();
+  await sleep(awayMs);
+  await cluster.healApiServer();
+  const back = performance.now();
+  const since = () => `${((performance.now() - back) / 1_000).toFixed(0)} s`;
+  await untilInSync(kubectl, "studio", wholeWithinMs);
+  const whole = since();
+  await eventually("the operator leads again", leadsWithinMs, () => leads());
+  const leading = since();
+  await load.goesOn(20, 10_000);
+  const { missing, said } = await accountOf(load, database);
+  console.log(
+    `the API server is away for 60 s: ${said}, whole ${whole} and led by an operator ${leading} after its return`,
+  );
+
+  expect(missing).toEqual([]);
+  const { leader, transitions } = await lockOf(kubectl, "studio");
+  expect({ leader, transitions }).toEqual({ leader: before.leader, transitions: before.transitions });
+  expect(await watchMembers(kubectl, members, 1_000)).toMatchObject({
+    primaries: [before.leader],
+    timelines: former.timelines,
+  });
+  // What it does, it does again.
+  await untilStemHub(kubectl, "studio");
+}, 300_000);
+
+/** The Lease has been renewed within the last seconds, by a pod that runs. */
+async function leads(): Promise<boolean> {
+  await operatorLeader(system);
+  const { renewTime = "" } = ((await system.get(`lease/${operatorRelease.name}`)).spec ?? {}) as { renewTime?: string };
+  return Date.now() - Date.parse(renewTime) < 5_000;
+}
