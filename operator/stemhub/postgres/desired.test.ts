@@ -151,12 +151,17 @@ test("given parameters, then they go before the defaults, and never before what 
 });
 
 test.each([
-  ["10Gi", "2560MB"],
-  ["256Mi", "64MB"],
-])("a replica that is gone keeps at most a quarter of a volume of %s from being reused", (size, bound) => {
+  { size: "100Gi", forReplicas: "25600MB", betweenCheckpoints: "2048MB", withoutSlot: "256MB" },
+  { size: "1Gi", forReplicas: "256MB", betweenCheckpoints: "256MB", withoutSlot: "256MB" },
+  { size: "256Mi", forReplicas: "64MB", betweenCheckpoints: "64MB", withoutSlot: "64MB" },
+])("no reason to keep WAL takes more than a quarter of a volume of $size", (row) => {
   const { database } = aStemHub().spec;
-  const { parameters } = dynamicConfiguration({ ...database, storage: { size } }).postgresql;
-  expect(parameters.max_slot_wal_keep_size).toBe(bound);
+  const { parameters } = dynamicConfiguration({ ...database, storage: { size: row.size } }).postgresql;
+  expect(parameters).toMatchObject({
+    max_slot_wal_keep_size: row.forReplicas,
+    max_wal_size: row.betweenCheckpoints,
+    wal_keep_size: row.withoutSlot,
+  });
 });
 
 test("Patroni's own law holds: the lock outlives a loop and two retries", () => {

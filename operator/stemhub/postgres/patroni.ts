@@ -72,7 +72,8 @@ export function dynamicConfiguration(
 
 /**
  * How much of the smallest volume WAL may take. For a replica that is gone: a quarter, so that it never fills the primary's; one
- * that is gone for longer is rebuilt (rebuild.ts). Between checkpoints: another quarter, and never more than 2 GB.
+ * that is gone for longer is rebuilt (rebuild.ts). Between checkpoints: another quarter, and never more than 2 GB;
+ * PostgreSQL holds that for a wish and not for a bound, and a bulk load outgrows it by some.
  */
 function walBounds(size: string | number) {
   const bytes = parseQuantity(size);
