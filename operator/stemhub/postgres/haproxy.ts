@@ -19,23 +19,30 @@ const mostMembers = 5;
  *
  * - `primary_first` (Service NAME-db): the primary; while there is none, a healthy replica, so that reads go on.
  *   Sessions on a server that lost its role are closed, so pools come back to the primary by themselves.
- * - `replicas_first` (Service NAME-db-ro): replicas within the lag bound; with none, the primary.
+ * - `replicas_first` (Service NAME-db-ro): replicas within the lag bound; with none, the primary. Its servers follow the
+ *   checks of the others: a second check is not a second truth.
+ *
+ * A primary that is gone is found by those who want to connect to it before its next check: two connections in a row that
+ * fail take it out, and the next check that succeeds takes it in again. Two and not one, so that one lost packet does not
+ * close every session. For half a second nobody waits longer than for a connection within a cluster, and then another server
+ * is tried (redispatch). Measured: a primary that shut down was out after 0.03 s, and after 1.4 s by three failed checks.
  *
  * OPTIONS is answered like GET and without a body: HAProxy closes at the status line, and Patroni would log a stack for
- * each body that it cannot send.
- *
- * A second check is not a second truth: the `track` servers below only follow these two.
+ * each body that it cannot send. Each check is a TLS handshake and a query, so replicas are asked less often.
  */
 export function haproxyConfiguration(stemhub: StemHub, clusterDomain: string): string {
   const names = childNames(stemhub.metadata.name);
   const pods = serviceHost(names.databasePods, stemhub.metadata.namespace ?? "", clusterDomain);
   const members = Array.from({ length: mostMembers }, (_, i) => `${names.database}-${i}`);
-  const address = (member: string) => `${member}.${pods}:${databasePorts.postgres}`;
   // Without allow-dup-ip the second server with an address (each member is two, as primary and as replica) stays in
   // maintenance for ever.
-  const resolved = "resolvers cluster resolve-opts allow-dup-ip init-addr none";
+  const server = (role: "primary" | "replica", member: string) =>
+    `server ${role}-${member} ${member}.${pods}:${databasePorts.postgres} resolvers cluster resolve-opts allow-dup-ip init-addr none`;
   const check = (member: string) =>
     `check port ${databasePorts.patroni} check-ssl verify required ca-file /etc/stemhub/authority/ca.crt verifyhost ${member}.${pods}`;
+  const missed = "observe layer4 error-limit 2 on-error mark-down";
+  const first = "on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions";
+  const backup = "on-marked-down shutdown-sessions backup";
   const lines = (each: (member: string) => string) => members.map((member) => `  ${each(member)}`).join("\n");
 
   return `global
@@ -46,14 +53,16 @@ defaults
   log global
   mode tcp
   option tcpka
-  timeout connect 2s
+  timeout connect 500ms
+  retries 2
+  option redispatch 1
   # Idle sessions of a pool are no fault: keepalives find the dead ones.
   timeout client 24h
   timeout server 24h
   # A process that is gone refuses at once and a demoted one says so; only silence needs the whole time, and a busy machine
   # must not be taken for it.
   timeout check 2s
-  default-server inter 1s fastinter 500ms downinter 1s rise 1 fall 3
+  default-server rise 1 fall 3
 
 resolvers cluster
   parse-resolv-conf
@@ -61,7 +70,7 @@ resolvers cluster
   timeout resolve 1s
   timeout retry 500ms
   hold valid 1s
-  hold nx 5s
+  hold nx 1s
   hold obsolete 1s
 
 frontend health
@@ -71,7 +80,7 @@ frontend health
   http-request return status 200 content-type text/plain string ok if { path /healthz }
   # Without a member behind it a proxy would take connections only to close them.
   monitor-uri /readyz
-  monitor fail if { nbsrv(is_primary) eq 0 } { nbsrv(is_replica) eq 0 }
+  monitor fail if { nbsrv(primary_first) eq 0 }
 
 frontend primary_first
   bind :${proxyPorts.primaryFirst}
@@ -81,23 +90,16 @@ frontend replicas_first
   bind :${proxyPorts.replicasFirst}
   default_backend replicas_first
 
-backend is_primary
-  option httpchk
-  http-check send meth OPTIONS uri /primary
-${lines((m) => `server ${m} ${address(m)} ${resolved} ${check(m)}`)}
-
-backend is_replica
-  option httpchk
-  http-check send meth OPTIONS uri /replica?lag=${replicaLagBoundBytes}
-${lines((m) => `server ${m} ${address(m)} ${resolved} ${check(m)}`)}
-
 backend primary_first
-${lines((m) => `server primary-${m} ${address(m)} ${resolved} track is_primary/${m} on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions`)}
-${lines((m) => `server replica-${m} ${address(m)} ${resolved} track is_replica/${m} on-marked-down shutdown-sessions backup`)}
+  option httpchk
+  # /primary or /replica, by the first word of the server's name.
+  http-check send meth OPTIONS uri-lf /%[srv_name,field(1,-)]?lag=${replicaLagBoundBytes}
+${lines((m) => `${server("primary", m)} ${check(m)} inter 1s fastinter 250ms downinter 300ms ${missed} ${first}`)}
+${lines((m) => `${server("replica", m)} ${check(m)} inter 2s fastinter 500ms downinter 1s ${backup}`)}
 
 backend replicas_first
   balance leastconn
-${lines((m) => `server replica-${m} ${address(m)} ${resolved} track is_replica/${m} on-marked-down shutdown-sessions on-marked-up shutdown-backup-sessions`)}
-${lines((m) => `server primary-${m} ${address(m)} ${resolved} track is_primary/${m} on-marked-down shutdown-sessions backup`)}
+${lines((m) => `${server("replica", m)} track primary_first/replica-${m} ${first}`)}
+${lines((m) => `${server("primary", m)} track primary_first/primary-${m} ${backup}`)}
 `;
 }
