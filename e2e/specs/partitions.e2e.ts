@@ -49,7 +49,7 @@ interface Partition {
 const partitions: readonly Partition[] = [
   {
     from: "the operator's leader",
-    wholeWithinSeconds: 10,
+    wholeWithinSeconds: 20,
     begins: async (primary) => {
       const leader = await operatorLeader(system);
       const peer = await podPeer(kubectl, primary);
