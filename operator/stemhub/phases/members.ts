@@ -3,6 +3,7 @@ import { fieldManager } from "../metadata.ts";
 import { isCordoned } from "../nodes/cordon.ts";
 import { podsOf } from "../observe.ts";
 import { podTrouble } from "../pod-trouble.ts";
+import { isWalRemoved } from "../postgres/probe/findings.ts";
 import { decideRebuild, outOfSyncSince, stuckGraceSeconds } from "../postgres/rebuild.ts";
 import { decideRestart } from "../postgres/restart.ts";
 import { decideSwitchover, switchoverRequest } from "../postgres/switchover.ts";
@@ -42,8 +43,7 @@ export async function rebuildMembers(scope: Scope, { api, clock, nodes, log }: D
     outOfSync: outOfSyncSince(world.topology, instances, stemhub.status?.database?.outOfSync ?? [], now),
     rebuilds: scope.rebuilds,
     receives: (pod) => scope.findings?.database?.standbys.includes(pod),
-    // Patroni names a slot after its member; a slot's name cannot have a dash.
-    walRemoved: (pod) => scope.findings?.database?.lostSlots.includes(pod.replaceAll("-", "_")) ?? false,
+    walRemoved: (pod) => scope.findings !== undefined && isWalRemoved(scope.findings, pod),
     hindered: ({ pod, node }) => {
       const found = pods.find(({ metadata }) => metadata.name === pod);
       const trouble = found && podTrouble(found);

@@ -49,7 +49,7 @@ export interface RebuildFacts {
   readonly rebuilds: readonly RebuildStatus[];
   /** The primary sends WAL to this member; undefined where it has not been asked. A receiver that hangs says so still. */
   readonly receives: (pod: string) => boolean | undefined;
-  /** The primary has removed WAL that this member has not received (its slot is lost). */
+  /** The primary has removed WAL that this member has not received. */
   readonly walRemoved: (pod: string) => boolean;
   /** Nothing of the copy itself: its node is lost, its image is not there, no node takes it. */
   readonly hindered: (member: Member) => boolean;

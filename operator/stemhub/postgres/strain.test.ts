@@ -20,8 +20,10 @@ function warnings({ volumes = {}, connections = quiet, oldest, before = [], aske
   const findings: Findings = {
     primary: "studio-db-0",
     writes: { state: "answered" },
-    volumesUsedPercent: volumes,
-    database: { connections, oldestTransaction: oldest, lostSlots: [], standbys: ["studio-db-1"] },
+    members: Object.fromEntries(
+      Object.entries(volumes).map(([pod, volumeUsedPercent]) => [pod, { volumeUsedPercent, replayedBytes: undefined }]),
+    ),
+    database: { connections, oldestTransaction: oldest, oldestWalBytes: 0, standbys: ["studio-db-1"] },
   };
   const facts = { topology: aTopology(), findings: asked ? findings : undefined, before };
   return databaseWarnings({ ...facts, longTransactionSeconds: 900, now });

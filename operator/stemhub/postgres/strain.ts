@@ -64,7 +64,7 @@ function sameAs({ reason, about }: DatabaseWarning, before: readonly DatabaseWar
 function volumes({ topology, findings, before, now }: StrainFacts): DatabaseWarning[] {
   return topology.members.flatMap(({ pod }): DatabaseWarning[] => {
     const former = before.filter(({ reason, about }) => about === pod && reason.startsWith("Volume"));
-    const used = findings?.volumesUsedPercent[pod];
+    const used = findings?.members[pod]?.volumeUsedPercent;
     if (used === undefined) return former;
     const was = (reason: DatabaseWarning["reason"]) => former.some((one) => one.reason === reason);
     const said = { about: pod, since: rfc3339(now) };

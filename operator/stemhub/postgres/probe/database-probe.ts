@@ -1,6 +1,14 @@
 import type { Clock } from "../../../runtime/clock.ts";
 import type { Log } from "../../../runtime/log.ts";
-import { type DatabaseFacts, databaseQuery, heartbeat, memberQuery, readDatabase, readMember } from "./facts.ts";
+import {
+  type DatabaseFacts,
+  databaseQuery,
+  heartbeat,
+  type MemberFacts,
+  memberQuery,
+  readDatabase,
+  readMember,
+} from "./facts.ts";
 import { type Findings, judgeWrites, type WriteEvidence } from "./findings.ts";
 import type { Login, MemberAddress, OpenSession, Row, Session } from "./session.ts";
 
@@ -52,7 +60,7 @@ export class DatabaseProbe {
   #writer: Session | undefined;
   #writing = false;
   readonly #readers = new Map<string, Session>();
-  readonly #volumes = new Map<string, number>();
+  readonly #members = new Map<string, MemberFacts>();
   #database: DatabaseFacts | undefined;
   #answered: WriteEvidence["answeredAt"];
   #everAnswered = false;
@@ -72,7 +80,7 @@ export class DatabaseProbe {
     const another = target.primary.uid !== this.#target.primary.uid;
     this.#target = target;
     const pods = new Set(target.members.map(({ pod }) => pod));
-    for (const pod of this.#volumes.keys()) if (!pods.has(pod)) this.#volumes.delete(pod);
+    for (const pod of this.#members.keys()) if (!pods.has(pod)) this.#members.delete(pod);
     const uids = new Set(target.members.map(({ uid }) => uid));
     for (const [uid, session] of this.#readers) if (!uids.has(uid)) this.#drop(uid, session);
     if (!another) return;
@@ -99,7 +107,7 @@ export class DatabaseProbe {
     return {
       primary: this.#target.primary.pod,
       writes: judgeWrites(evidence, this.#parts.clock.monotonic()),
-      volumesUsedPercent: Object.fromEntries(this.#volumes),
+      members: Object.fromEntries(this.#members),
       database: this.#database,
     };
   }
@@ -176,9 +184,9 @@ export class DatabaseProbe {
 
   async #askForFacts(): Promise<void> {
     const { primary, members } = this.#target;
-    const volume = ({ pod }: ProbedMember) => ({
+    const itself = ({ pod }: ProbedMember) => ({
       statement: memberQuery,
-      take: (rows: readonly Row[]) => this.#volumes.set(pod, readMember(rows).volumeUsedPercent),
+      take: (rows: readonly Row[]) => this.#members.set(pod, readMember(rows)),
     });
     const database = {
       statement: databaseQuery,
@@ -188,8 +196,8 @@ export class DatabaseProbe {
     };
     const others = members.filter(({ uid }) => uid !== primary.uid);
     const [reads] = await Promise.all([
-      this.#ask(primary, [database, volume(primary)]),
-      ...others.map((member) => this.#ask(member, [volume(member)])),
+      this.#ask(primary, [database, itself(primary)]),
+      ...others.map((member) => this.#ask(member, [itself(member)])),
     ]);
     if (this.#target.primary.uid === primary.uid) this.#reads = reads;
   }

@@ -12,6 +12,8 @@ export const heartbeat = "UPDATE stemhub.heartbeat SET at = clock_timestamp()";
 export interface MemberFacts {
   /** Of its volume, 0 to 100: what is not available to PostgreSQL. */
   readonly volumeUsedPercent: number;
+  /** Of a replica: the position in the WAL up to which it is, in bytes. */
+  readonly replayedBytes: number | undefined;
 }
 
 /** What the primary says of the database. */
@@ -20,8 +22,8 @@ export interface DatabaseFacts {
   readonly connections: { readonly used: number; readonly most: number };
   /** The session that holds back vacuum longest; undefined where there is none. */
   readonly oldestTransaction: Transaction | undefined;
-  /** Slots whose WAL is gone: their standbys need a new copy. Patroni names them after the members, with _ for -. */
-  readonly lostSlots: readonly string[];
+  /** The position in the WAL from which on the primary still has it, in bytes: who is before that needs a new copy. */
+  readonly oldestWalBytes: number;
   /** Pods of the standbys to which WAL goes now. */
   readonly standbys: readonly string[];
 }
@@ -38,11 +40,14 @@ export interface Transaction {
 }
 
 /** Run on every member. */
-export const memberQuery = "SELECT blocks, available_blocks FROM stemhub.volume";
+export const memberQuery = `
+SELECT blocks, available_blocks, CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() - '0/0' END AS replayed
+FROM stemhub.volume`;
 
 /**
  * Run on the primary. Connections: reserved ones are not the app's. Transactions: of clients, with a snapshot or a number;
- * a backup's or a standby's feedback is no session that anybody forgot.
+ * a backup's or a standby's feedback is no session that anybody forgot. WAL: Patroni drops the slot of a member that was away
+ * for too long, so it is the files that tell.
  */
 export const databaseQuery = `
 SELECT
@@ -55,8 +60,7 @@ SELECT
    WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
      AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)
    ORDER BY xact_start LIMIT 1) AS oldest,
-  (SELECT coalesce(json_agg(slot_name ORDER BY slot_name), '[]'::json) FROM pg_replication_slots
-   WHERE wal_status = 'lost') AS lost,
+  (SELECT min(substr(name, 9)) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$') AS oldest_wal,
   (SELECT coalesce(json_agg(application_name ORDER BY application_name), '[]'::json) FROM pg_stat_replication
    WHERE state = 'streaming') AS standbys`;
 
@@ -64,7 +68,8 @@ SELECT
 export function readMember([row]: readonly Row[]): MemberFacts {
   const [blocks, available] = [Number(row?.blocks), Number(row?.available_blocks)];
   if (!(blocks > 0) || Number.isNaN(available)) throw new Error(`no size of a volume: ${JSON.stringify(row)}`);
-  return { volumeUsedPercent: ((blocks - available) / blocks) * 100 };
+  const replayedBytes = row?.replayed == null ? undefined : Number(row.replayed);
+  return { volumeUsedPercent: ((blocks - available) / blocks) * 100, replayedBytes };
 }
 
 /** Errors: Error when the answer is not what the query asks for. */
@@ -74,9 +79,16 @@ export function readDatabase([row]: readonly Row[]): DatabaseFacts {
   return {
     connections: { used, most },
     oldestTransaction: (row?.oldest as Transaction | null | undefined) ?? undefined,
-    lostSlots: names(row?.lost),
+    oldestWalBytes: segmentStart(row?.oldest_wal),
     standbys: names(row?.standbys),
   };
+}
+
+/** Where a segment begins: by its file's name without the timeline, 16 MiB each. */
+function segmentStart(name: unknown): number {
+  const [, log = "", segment = ""] = /^([0-9A-F]{8})([0-9A-F]{8})$/.exec(String(name)) ?? [];
+  if (segment === "") throw new Error(`no file of WAL: ${JSON.stringify(name)}`);
+  return Number.parseInt(log, 16) * 2 ** 32 + Number.parseInt(segment, 16) * 2 ** 24;
 }
 
 function names(value: unknown): readonly string[] {

@@ -1,12 +1,12 @@
-import type { DatabaseFacts } from "./facts.ts";
+import type { DatabaseFacts, MemberFacts } from "./facts.ts";
 
 /** What a database has said itself since this operator began to ask. Disposable: a new leader asks again. */
 export interface Findings {
   /** The pod that is asked as primary. */
   readonly primary: string;
   readonly writes: Writes;
-  /** Of each member that has said so, how full its volume is: 0 to 100. */
-  readonly volumesUsedPercent: Readonly<Record<string, number>>;
+  /** What members have said last, by pod. */
+  readonly members: Readonly<Record<string, MemberFacts>>;
   /** What the primary said last; undefined until it has. */
   readonly database: DatabaseFacts | undefined;
 }
@@ -59,17 +59,28 @@ export interface NewsBounds {
   readonly transactionSeconds: number;
 }
 
+/** Has the primary removed WAL that a replica needs next? False where either has not said where it is. */
+export function isWalRemoved({ members, database }: Findings, pod: string): boolean {
+  const replayed = members[pod]?.replayedBytes;
+  if (replayed === undefined || !database || database.standbys.includes(pod)) return false;
+  return replayed < database.oldestWalBytes;
+}
+
 /** Says the same of two findings between which nothing has happened that a pass would act on. */
-export function newsOf({ primary, writes, volumesUsedPercent, database }: Findings, bounds: NewsBounds): string {
+export function newsOf(findings: Findings, bounds: NewsBounds): string {
+  const { primary, writes, members, database } = findings;
   const step = (percents: readonly number[], value: number) => percents.filter((percent) => value >= percent).length;
-  const { oldestTransaction: oldest, connections, lostSlots, standbys } = database ?? {};
+  const { oldestTransaction: oldest, connections, standbys } = database ?? {};
   return JSON.stringify([
     primary,
     [writes.state, writes.state === "unanswered" && writes.reads, writes.state === "unknown" && writes.why],
-    Object.entries(volumesUsedPercent).map(([pod, percent]) => [pod, step(bounds.volumePercents, percent)]),
+    Object.entries(members).map(([pod, { volumeUsedPercent }]) => [
+      pod,
+      step(bounds.volumePercents, volumeUsedPercent),
+      isWalRemoved(findings, pod),
+    ]),
     connections && step(bounds.connectionPercents, (connections.used / connections.most) * 100),
     oldest && oldest.seconds >= bounds.transactionSeconds ? oldest.pid : null,
-    lostSlots,
     standbys,
   ]);
 }

@@ -58,9 +58,12 @@ class Members {
     if (this.hanging.has(ip) || (this.hanging.has(`${ip} writes`) && statement === heartbeat))
       await new Promise(() => undefined);
     if (statement === heartbeat) this.writing.set(ip, 0);
-    if (statement === memberQuery) return [{ blocks: "1000", available_blocks: String(1000 - this.usedPercent * 10) }];
+    if (statement === memberQuery) {
+      const replayed = ip === "10.0.0.0" ? null : String(3 * 2 ** 24);
+      return [{ blocks: "1000", available_blocks: String(1000 - this.usedPercent * 10), replayed }];
+    }
     if (statement === databaseQuery)
-      return [{ used: "3", most: 194, oldest: null, lost: [], standbys: ["studio-db-1"] }];
+      return [{ used: "3", most: 194, oldest: null, oldest_wal: "0000000100000002", standbys: ["studio-db-1"] }];
     return [];
   }
 }
@@ -88,11 +91,14 @@ describe("given a database that works", () => {
     expect(watch.findingsOf(key)).toEqual({
       primary: "studio-db-0",
       writes: { state: "answered" },
-      volumesUsedPercent: { "studio-db-0": 40, "studio-db-1": 40 },
+      members: {
+        "studio-db-0": { volumeUsedPercent: 40, replayedBytes: undefined },
+        "studio-db-1": { volumeUsedPercent: 40, replayedBytes: 3 * 2 ** 24 },
+      },
       database: {
         connections: { used: 3, most: 194 },
         oldestTransaction: undefined,
-        lostSlots: [],
+        oldestWalBytes: 2 ** 32 + 2 * 2 ** 24,
         standbys: ["studio-db-1"],
       },
     });
