@@ -14,7 +14,7 @@ class LeadersFirst extends BaseSequencer {
 }
 
 /** What measures the whole cluster or does something to it: beside these nothing else may run. */
-const alone = ["install", "app", "nodes", "api-server"].map((name) => `e2e/specs/${name}.e2e.ts`);
+const alone = ["install", "app", "nodes", "api-server", "database-image"].map((name) => `e2e/specs/${name}.e2e.ts`);
 const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000, hookTimeout: 180_000 };
 
 /**
@@ -67,7 +67,7 @@ export default defineConfig({
           exclude: alone,
           ...e2e,
           // They wait for pods more than they work.
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },

@@ -23,7 +23,9 @@ import { runStages, type Stage, summary } from "./stages.ts";
 async function main(): Promise<void> {
   const progress = consoleProgress();
   const { cluster } = await chooseCluster(process.env);
-  const wasUp = await exists(cluster.kubeconfig);
+  const environments = suiteEnvironments(cluster);
+  const clusters = await Promise.all(environments.map(async (env) => (await chooseCluster(env)).cluster));
+  const wereUp = new Set((await Promise.all(clusters.map(isUp))).flatMap((up, index) => (up ? [clusters[index]] : [])));
   // What takes longest on a fresh machine begins first, while suites that need none of it run. The stage that waits for
   // it tells how it ended. Images are mostly downloads, and fit beside the compiler.
   const prepared =
@@ -50,20 +52,40 @@ async function main(): Promise<void> {
     { name: "API server tests", needs: ["programs and images"], run: () => vitest("apiserver", reports) },
     { name: "example app", needs: ["programs and images"], run: () => testExampleApp() },
     {
-      name: "cluster",
+      name: "clusters",
       needs: ["programs and images"],
       run: async () => {
-        await prepare(progress);
+        for (const env of environments) await prepare(progress, env);
         return none;
       },
     },
-    { name: "cluster suite", needs: ["cluster"], run: () => vitest("e2e*", reports) },
+    {
+      name: "cluster suite",
+      needs: ["clusters"],
+      run: async () => total(await Promise.all(environments.map((env) => vitest(env.E2E_PROJECT, reports, env)))),
+    },
   ];
   const results = await runStages(stages, { say: (line) => console.log(line), now: () => performance.now() });
   await rm(reports, { recursive: true, force: true });
-  if (!wasUp) await takeDown(cluster);
+  for (const each of clusters) if (!wereUp.has(each)) await takeDown(each);
   console.log(summary(results));
   process.exitCode = total(results.map(({ count }) => count)).failed === 0 ? 0 : 1;
+}
+
+/**
+ * What does something to a whole cluster has one to itself, beside the one on which all other specs share their waiting: most of
+ * the suite's time is waiting. Where the cluster is somebody else's there is only that one, and one after the other.
+ */
+function suiteEnvironments({ provider, name }: Cluster): (NodeJS.ProcessEnv & { readonly E2E_PROJECT: string })[] {
+  if (provider === "existing") return [{ ...process.env, E2E_PROJECT: "e2e*" }];
+  return [
+    { ...process.env, CLUSTER_NAME: name, E2E_PROJECT: "e2e" },
+    { ...process.env, CLUSTER_NAME: `${name.slice(0, 33)}-alone`, E2E_PROJECT: "e2e-alone" },
+  ];
+}
+
+function isUp({ kubeconfig }: Cluster): Promise<boolean> {
+  return exists(kubeconfig);
 }
 
 /** Of a stage that prepares and proves nothing by itself. */
@@ -80,27 +102,22 @@ async function check(program: string, args: readonly string[]): Promise<Count> {
 }
 
 /** One of Vitest's projects, or those that a pattern names: printed for people as it runs, and counted from its report. */
-async function vitest(project: string, reports: string): Promise<Count> {
+async function vitest(project: string, reports: string, env: NodeJS.ProcessEnv = process.env): Promise<Count> {
   const report = join(reports, `${project.replace("*", "")}.json`);
   const reporters = [
     `--reporter=${project === "unit" ? "dot" : "verbose"}`,
     "--reporter=json",
     `--outputFile.json=${report}`,
   ];
-  const code = await inherit(process.execPath, [
-    "node_modules/vitest/vitest.mjs",
-    "run",
-    "--project",
-    project,
-    ...reporters,
-  ]);
+  const args = ["node_modules/vitest/vitest.mjs", "run", "--project", project, ...reporters];
+  const code = await inherit(process.execPath, args, env);
   const count = countVitest(await readFile(report, "utf8"));
   // An error outside of any test ends Vitest with 1 and leaves a clean report.
   return code === 0 || count.failed > 0 ? count : { ...count, failed: 1 };
 }
 
-async function inherit(program: string, args: readonly string[]): Promise<number> {
-  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+async function inherit(program: string, args: readonly string[], env = process.env): Promise<number> {
+  const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
   const timer = setTimeout(() => child.kill("SIGTERM"), suiteDeadlineMs);
   const [code] = (await once(child, "exit")) as [number | null];
   clearTimeout(timer);
