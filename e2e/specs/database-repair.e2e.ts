@@ -89,6 +89,28 @@ test("then status and an event tell which copy was made anew, and why", async ()
   ]);
 });
 
+test("given a writer and a reader, when a replica's receiver hangs and all else of it runs, then its pod is restarted, on its volume", async () => {
+  await untilInSync(kubectl, "studio", 30_000);
+  const claims = await claimUids();
+  const replica = await someReplica();
+  const former = (await kubectl.get(`pod/${replica}`)).metadata.uid;
+  const load = await startLoad(kubectl, "studio", { image: environment().images.postgres, database });
+  const began = performance.now();
+  const receiver = `for p in /proc/[0-9]*; do grep -qsa walreceiver $p/cmdline && kill -STOP "\${p#/proc/}"; done; true`;
+  await kubectl.exec(replica, ["bash", "-c", receiver]);
+  // A minute of patience, and ten seconds in which it does not end by itself.
+  await eventually(`${replica} is another pod`, 120_000, async () => {
+    return (await kubectl.get(`pod/${replica}`)).metadata.uid !== former;
+  });
+  await untilInSync(kubectl, "studio", 60_000);
+  const seconds = (performance.now() - began) / 1_000;
+  const { missing, unanswered, said } = await accountOf(load, database);
+  console.log(`a replica's receiver hangs: ${said}, whole after ${seconds.toFixed(0)} s`);
+  expect(missing).toEqual([]);
+  expect(unanswered).toEqual([]);
+  expect(await claimUids()).toEqual(claims);
+}, 240_000);
+
 async function someReplica(): Promise<string> {
   const { primary } = (await untilStemHub(kubectl, "studio")).status?.database ?? {};
   const pods = await kubectl.list("pods", "stemhub.dev/database=studio-db");

@@ -26,7 +26,7 @@ afterAll(() => adminKubectl().delete(`namespace/${faultNamespace}`));
 
 test.each(databaseFaults)(
   "given a writer and a reader, when $fault, then nothing acknowledged is lost and all three are in sync again",
-  async ({ fault, wholeWithinSeconds, happens }) => {
+  async ({ fault, wholeWithinSeconds, told, happens }) => {
     await untilInSync(kubectl, "studio", 30_000);
     const load = await startLoad(kubectl, "studio", { image: environment().images.postgres, database });
     const { primary } = (await untilStemHub(kubectl, "studio")).status?.database ?? {};
@@ -42,6 +42,10 @@ test.each(databaseFaults)(
     console.log(`${fault}: ${said}, whole after ${seconds.toFixed(0)} s`);
     expect(missing).toEqual([]);
     expect(seconds).toBeLessThan(wholeWithinSeconds);
+    if (told) {
+      const events = await kubectl.list("events.events.k8s.io");
+      expect(events.map(({ reason }) => reason)).toContain(told);
+    }
   },
   240_000,
 );

@@ -22,6 +22,8 @@ export interface Fault {
   /** Follows "when". */
   readonly fault: string;
   readonly wholeWithinSeconds: number;
+  /** The reason of DatabaseAvailable that an event tells meanwhile, where kubelet and Patroni see nothing of it at first. */
+  readonly told?: string;
   /** @param primary the pod that is primary now */
   readonly happens: (database: FaultyDatabase, primary: string) => Promise<void>;
 }
@@ -53,6 +55,7 @@ export const databaseFaults: readonly Fault[] = [
     fault: "the primary's PostgreSQL hangs while it runs",
     // Its lock runs out (ttl), then kubelet gives up its Patroni, which waits for an answer, and it starts afresh.
     wholeWithinSeconds: 150,
+    told: "NotAnswering",
     happens: async ({ kubectl }, primary) => {
       const stop = "p=$(head -n 1 /data/pg/postmaster.pid); kill -STOP $p $(cat /proc/$p/task/$p/children)";
       await kubectl.exec(primary, ["bash", "-c", stop]);
