@@ -7,6 +7,8 @@ export interface FailoverCase extends Fault {
   readonly label: string;
   /** Pods of the load and its clients keep off the primary's node, and a patient reader reads on. */
   readonly losesNode: boolean;
+  /** Not where plain Patroni does not come back by itself: its documentation's pods have no liveness probe. */
+  readonly withPeer: boolean;
   /** What ends it, where it does not end by itself. Idempotent. */
   readonly ends?: (node: string) => Promise<void>;
   /** Upper bounds of the medians. */
@@ -40,6 +42,7 @@ const nodeCut = {
   // From healing on.
   wholeWithinSeconds: 90,
   losesNode: true,
+  withPeer: true,
   targets: { noWorseThanPeer: true, readsFailed: 6 },
 } as const;
 
@@ -58,7 +61,7 @@ export function failoverCases(cluster: Pick<Cluster, "loseNode" | "healNode">, o
     const fault = databaseFaults.find((one) => one.name === name);
     if (!fault) throw new RangeError(`there is no fault ${name}`);
     const targets = bound ? { writeGapSeconds, noWorseThanPeer: true } : { noWorseThanPeer: false };
-    return { ...fault, label, losesNode: false, targets };
+    return { ...fault, label, losesNode: false, withPeer: name !== "hang", targets };
   });
   const all: FailoverCase[] = [
     ...ofPods,

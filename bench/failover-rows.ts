@@ -5,7 +5,8 @@ import { type Row, row } from "./report.ts";
 /** One run of one fault: both databases in turn, within minutes of each other. */
 export interface FailoverRun {
   readonly ours: Measured;
-  readonly peer: Measured;
+  /** Null for a fault from which plain Patroni does not come back by itself. */
+  readonly peer: Measured | null;
 }
 
 /** What is measured of each fault. */
@@ -26,9 +27,10 @@ export function failoverRows(
   { name, targets, losesNode }: Pick<FailoverCase, "name" | "targets" | "losesNode">,
   runs: readonly FailoverRun[],
 ): Row[] {
+  const peers = runs.flatMap(({ peer }) => (peer ? [peer] : []));
   const held = (value: (measured: Measured) => number | null) => ({
     ours: runs.map(({ ours }) => value(ours)).filter((one) => one !== null),
-    peer: { name: "plain Patroni", values: runs.map(({ peer }) => value(peer)).filter((one) => one !== null) },
+    peer: { name: "plain Patroni", values: peers.map(value).filter((one) => one !== null) },
   });
   const writes = held(({ writeGapSeconds }) => writeGapSeconds);
   const reads = held(({ readGapSeconds }) => readGapSeconds);
@@ -45,7 +47,7 @@ export function failoverRows(
     // The sum of all runs: a median would hide the one that lost something.
     row(failoverFigure(name, "acknowledged writes lost"), "rows", [sum(runs.map(({ ours }) => ours.lostRows))], {
       target: 0,
-      peer: { name: "plain Patroni", values: [sum(runs.map(({ peer }) => peer.lostRows))] },
+      peer: { name: "plain Patroni", values: peers.length > 0 ? [sum(peers.map(({ lostRows }) => lostRows))] : [] },
     }),
   ];
   if (losesNode) {

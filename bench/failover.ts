@@ -74,7 +74,10 @@ async function measureMissing(
       for (const [one, measured] of runs) {
         if (measured.length >= round) continue;
         const title = `${one.name}, run ${round} of ${wanted}`;
-        const run = { ours: await once(progress, title, ours, one), peer: await once(progress, title, peer, one) };
+        const run = {
+          ours: await once(progress, title, ours, one),
+          peer: one.withPeer ? await once(progress, title, peer, one) : null,
+        };
         await kept.keep(one.name, run);
         measured.push(run);
       }
