@@ -209,6 +209,11 @@ export class LocalCluster implements Cluster {
       const services = this.#services(bin);
       for (const service of await apiServices(this.#state, layout)) await ensureOnHost(services, layout, service);
       await apiReady(services, this.#kubectl(bin));
+      // After a minute without it CoreDNS waits more than another minute, and knows no new name: the next test would fail.
+      const dns = await dnsService(this.#state, layout);
+      await services.stop(dns.name, 0);
+      await ensureOnHost(services, layout, dns);
+      await dnsReady(layout);
     });
   }
 
