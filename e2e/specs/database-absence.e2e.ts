@@ -17,8 +17,8 @@ const keptForReplicaBytes = volumeBytes / 4;
 const writtenBytes = 3 * keptForReplicaBytes;
 const chunkBytes = 32 * mebibyte;
 
-/** From its pod's return on: the operator finds out, and it copies the primary anew. */
-const wholeWithinMs = 300_000;
+/** From its pod's return on: the operator asks the primary, waits for 15 s, and it copies the primary anew. */
+const wholeWithinMs = 120_000;
 
 let database: DatabaseClient;
 

@@ -43,7 +43,7 @@ async function platform(stemhub = aStemHub(), existing: readonly KubeObject[] = 
     findingsOf: () => undefined,
     onNews: () => () => undefined,
   };
-  const nodes: NodeWatch = { stateOf: () => "unknown", onChange: () => () => undefined };
+  const nodes: NodeWatch = { stateOf: () => "unknown", healedWithin: () => false, onChange: () => () => undefined };
   const { namespace = "", name } = stemhub.metadata;
   const pass = async () => {
     server.calls.length = 0;

@@ -66,6 +66,9 @@ test("given a node that is cut off, then it is lost 12 s after its kubelet's las
   world.renewing.add("n2");
   await pass(1);
   expect(changes.at(-1)).toBe("well well well");
+  expect(["n1", "n2"].map((node) => watch.healedWithin(node, 30_000))).toEqual([false, true]);
+  await pass(30);
+  expect(watch.healedWithin("n2", 30_000)).toBe(false);
 });
 
 test("given a kubelet that hangs while its pods answer, then its node is left as it is", async () => {

@@ -13,6 +13,8 @@ export const leaseKind: ResourceKind = { apiVersion: "coordination.k8s.io/v1", k
 /** Says which nodes are lost, from what it has seen since it was started. */
 export interface NodeWatch {
   stateOf(node: string | undefined): NodeState;
+  /** Was it judged lost, and has been heard again for less than `ms`? What lives there is still finding its feet. */
+  healedWithin(node: string | undefined, ms: number): boolean;
   /** Called when a node is lost or heard again. Returns the unsubscribe function. */
   onChange(listener: () => void): () => void;
 }
@@ -70,6 +72,8 @@ export class LeaseWatch implements NodeWatch {
   #states: ReadonlyMap<string, NodeState> = new Map();
   /** What was last known of each: a kubelet that is late for a moment is no change. */
   readonly #last = new Map<string, NodeState>();
+  /** When a node that was lost was heard again, by the monotonic clock. */
+  readonly #healedMs = new Map<string, number>();
 
   constructor(options: NodeWatchOptions) {
     this.#options = options;
@@ -78,6 +82,11 @@ export class LeaseWatch implements NodeWatch {
 
   stateOf(node: string | undefined): NodeState {
     return this.#states.get(node ?? "") ?? "unknown";
+  }
+
+  healedWithin(node: string | undefined, ms: number): boolean {
+    const healedMs = this.#healedMs.get(node ?? "");
+    return healedMs !== undefined && this.#options.clock.monotonic() - healedMs < ms;
   }
 
   onChange(listener: () => void): () => void {
@@ -100,6 +109,7 @@ export class LeaseWatch implements NodeWatch {
       const { silentMs, asked } = evidence.get(node) ?? {};
       // A first renewal is no news.
       if (this.#last.has(node)) log.warn({ node, state, silentMs, asked }, "a node was judged");
+      if (state === "well" && this.#last.get(node) === "lost") this.#healedMs.set(node, now);
       this.#last.set(node, state);
     }
     if (changed.length > 0) for (const listener of this.#listeners) listener();

@@ -4,7 +4,7 @@ import { isCordoned } from "../nodes/cordon.ts";
 import { podsOf } from "../observe.ts";
 import { podTrouble } from "../pod-trouble.ts";
 import { isWalRemoved } from "../postgres/probe/findings.ts";
-import { decideRebuild, outOfSyncSince, stuckGraceSeconds } from "../postgres/rebuild.ts";
+import { decideRebuild, outOfSyncSince, stuckGraceSeconds, stuckMs } from "../postgres/rebuild.ts";
 import { decideRestart } from "../postgres/restart.ts";
 import { decideSwitchover, switchoverRequest } from "../postgres/switchover.ts";
 import { memberClaim } from "../postgres/topology.ts";
@@ -47,7 +47,8 @@ export async function rebuildMembers(scope: Scope, { api, clock, nodes, log }: D
     hindered: ({ pod, node }) => {
       const found = pods.find(({ metadata }) => metadata.name === pod);
       const trouble = found && podTrouble(found);
-      return nodes.stateOf(node) === "lost" || (trouble !== undefined && trouble.reason !== "CrashLoop");
+      const away = nodes.stateOf(node) === "lost" || nodes.healedWithin(node, stuckMs);
+      return away || (trouble !== undefined && trouble.reason !== "CrashLoop");
     },
     now,
   });

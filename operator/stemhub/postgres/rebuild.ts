@@ -51,7 +51,7 @@ export interface RebuildFacts {
   readonly receives: (pod: string) => boolean | undefined;
   /** The primary has removed WAL that this member has not received. */
   readonly walRemoved: (pod: string) => boolean;
-  /** Nothing of the copy itself: its node is lost, its image is not there, no node takes it. */
+  /** Nothing of the copy itself: its node is lost or was just now, its image is not there, no node takes it. */
   readonly hindered: (member: Member) => boolean;
   readonly now: number;
 }

@@ -97,6 +97,17 @@ describe("given pods and Patroni's store, when the topology is read", () => {
     ]);
   });
 
+  test("then a pod that waited for a node is as old as its place there", () => {
+    const pod = aPod({ name: "studio-db-0", labels: replica });
+    const waited = {
+      ...pod,
+      metadata: { ...pod.metadata, creationTimestamp: "2026-03-01T10:00:00Z" },
+      status: { ...(pod.status as object), startTime: "2026-03-01T11:00:00Z" },
+    };
+    const [member] = readTopology({ ...healthy, pods: [waited] }).members;
+    expect(member?.createdMs).toBe(Date.parse("2026-03-01T11:00:00Z"));
+  });
+
   test("then a claim whose volume is no more is told of its member", () => {
     const claims = ["Bound", "Lost"].map((phase, i) => ({
       ...{ apiVersion: "v1", kind: "PersistentVolumeClaim" },

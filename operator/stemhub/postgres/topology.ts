@@ -23,7 +23,7 @@ export interface Member {
   readonly state: string | undefined;
   /** It is the primary, or receives WAL from one. */
   readonly streaming: boolean;
-  /** When its pod was made, in ms since the epoch. */
+  /** When its pod was made, or given to a node where that was later, in ms since the epoch. */
   readonly createdMs: number;
   /** Kubernetes says that its volume is no more. */
   readonly volumeLost: boolean;
@@ -79,7 +79,7 @@ export function readTopology({ pods, leader, sync, config, statefulSet, claims }
         outdated: updateRevision !== undefined && pod.metadata.labels?.[revisionLabel] !== updateRevision,
         state,
         streaming: primary || replication === "streaming",
-        createdMs: Date.parse(pod.metadata.creationTimestamp ?? "") || 0,
+        createdMs: Math.max(timeOf(pod.metadata.creationTimestamp), timeOf(startTimeOf(pod))),
         volumeLost: lost.has(memberClaim(pod.metadata.name)),
       };
     })
@@ -123,6 +123,15 @@ interface StatefulSetStatus {
 
 /** By this the StatefulSet's controller tells which template a pod was made from. */
 const revisionLabel = "controller-revision-hash";
+
+/** When kubelet took the pod up: one that found no node for an hour is new then. */
+function startTimeOf({ status }: KubeObject): string | undefined {
+  return (status as { startTime?: string } | undefined)?.startTime;
+}
+
+function timeOf(text: string | undefined): number {
+  return Date.parse(text ?? "") || 0;
+}
 
 function isStarted(pod: KubeObject): boolean {
   const status = pod.status as { containerStatuses?: { state?: { running?: object } }[] } | undefined;
