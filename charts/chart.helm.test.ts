@@ -66,7 +66,8 @@ describe("what the operator's pods are", () => {
       "--log-level=info",
     ]);
     const names = operator(objects).containers[0].env.map((variable: { name: string }) => variable.name);
-    expect(names).toEqual(["POD_NAME", "POD_NAMESPACE", "POD_SERVICE_ACCOUNT", "NAMESPACE_CLUSTER_ROLE"]);
+    const expected = ["POD_NAME", "POD_NAMESPACE", "NODE_NAME", "POD_SERVICE_ACCOUNT", "NAMESPACE_CLUSTER_ROLE"];
+    expect(names).toEqual(expected);
   });
 
   test("probes, port and Service follow metrics.port", async () => {

@@ -1,10 +1,11 @@
-import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../support/command.ts";
 import type { Image } from "./cluster.ts";
+import { replaceFile } from "./files.ts";
 
-/** A docker-archive of a few hundred megabytes is copied. */
+/** A docker-archive of a few hundred megabytes is unpacked and packed. */
 const deadlineMs = 120_000;
 
 /**
@@ -13,13 +14,14 @@ const deadlineMs = 120_000;
  */
 export async function imageAlias({ archive }: Image, ref: string): Promise<Image> {
   const folder = await mkdtemp(join(tmpdir(), "stemhub-image-"));
-  const alias = join(folder, "image.tar");
-  await copyFile(archive, alias);
-  const manifest = JSON.parse((await run("tar", ["-xOf", archive, "manifest.json"], { deadlineMs })).stdout);
+  const [files, alias] = [join(folder, "files"), join(folder, "image.tar")];
+  await mkdir(files);
+  await run("tar", ["-xf", archive, "-C", files], { deadlineMs });
+  const manifest = JSON.parse(await readFile(join(files, "manifest.json"), "utf8"));
   const renamed = manifest.map((one: object) => ({ ...one, RepoTags: [ref] }));
-  await writeFile(join(folder, "manifest.json"), JSON.stringify(renamed));
-  await run("tar", ["--delete", "-f", alias, "manifest.json"], { deadlineMs });
-  await run("tar", ["--append", "-f", alias, "-C", folder, "manifest.json"], { deadlineMs });
+  await replaceFile(join(files, "manifest.json"), JSON.stringify(renamed));
+  await run("tar", ["-cf", alias, "-C", files, "."], { deadlineMs });
+  await rm(files, { recursive: true });
   return { ref, archive: alias };
 }
 

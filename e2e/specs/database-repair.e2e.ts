@@ -96,7 +96,7 @@ test("given a writer and a reader, when a replica's receiver hangs and all else 
   const former = (await kubectl.get(`pod/${replica}`)).metadata.uid;
   const load = await startLoad(kubectl, "studio", { image: environment().images.postgres, database });
   const began = performance.now();
-  const receiver = `for p in /proc/[0-9]*; do grep -qsa walreceiver $p/cmdline && kill -STOP "\${p#/proc/}"; done; true`;
+  const receiver = `for p in /proc/[0-9]*; do grep -qsa '^postgres: .* walreceiver' $p/cmdline && kill -STOP "\${p#/proc/}"; done; true`;
   await kubectl.exec(replica, ["bash", "-c", receiver]);
   // A minute of patience, and ten seconds in which it does not end by itself.
   await eventually(`${replica} is another pod`, 120_000, async () => {

@@ -28,7 +28,11 @@ describe("an edit that cannot be carried out is refused with a sentence", () => 
   const plain = (spec: Record<string, unknown>) => echoStemHub("plain", { spec });
 
   test.each([
-    ["a smaller volume", { database: { instances: 1, storage: { size: "512Mi" } } }, /storage\.size cannot change/],
+    [
+      "a smaller volume",
+      { database: { instances: 1, storage: { size: "512Mi" } } },
+      /storage\.size cannot shrink from 1Gi to 512Mi/,
+    ],
     ["a release without a tag", { release: { version: "1.0.0", images: { api: "api" } } }, /images\.api/],
     [
       "a route to nowhere",

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How often something that cannot be watched is looked at, unless a look is dear. */
-const defaultLookEveryMs = 500;
+/** How often something that cannot be watched is looked at: each look starts a kubectl, and the suite has two processors. */
+const defaultLookEveryMs = 1_000;
 
 /**
  * Looks until the answer is neither undefined nor false, and returns it.

@@ -27,6 +27,9 @@ const mostMembers = 5;
  * close every session. For half a second nobody waits longer than for a connection within a cluster, and then another server
  * is tried (redispatch). Measured: a primary that shut down was out after 0.03 s, and after 1.4 s by three failed checks.
  *
+ * A member whose PostgreSQL takes no connection is out whatever Patroni says: it would come and go with each check, and all
+ * readers with it.
+ *
  * OPTIONS is answered like GET and without a body: HAProxy closes at the status line, and Patroni would log a stack for
  * each body that it cannot send. Each check is a TLS handshake and a query, so replicas are asked less often.
  */
@@ -92,8 +95,12 @@ frontend replicas_first
 
 backend primary_first
   option httpchk
+  http-check connect default
   # /primary or /replica, by the first word of the server's name.
   http-check send meth OPTIONS uri-lf /%[srv_name,field(1,-)]?lag=${replicaLagBoundBytes}
+  http-check expect status 200
+  # Patroni goes on saying yes while its PostgreSQL shuts down or has been killed.
+  http-check connect port ${databasePorts.postgres}
 ${lines((m) => `${server("primary", m)} ${check(m)} inter 1s fastinter 250ms downinter 300ms ${missed} ${first}`)}
 ${lines((m) => `${server("replica", m)} ${check(m)} inter 2s fastinter 500ms downinter 1s ${backup}`)}
 
