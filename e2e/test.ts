@@ -36,6 +36,8 @@ async function main(): Promise<void> {
         ])
       : undefined;
   prepared?.catch(() => undefined);
+  // Likewise: clusters come up mostly by waiting, beside suites that need none.
+  let clustersUp: Promise<unknown> | undefined;
   const reports = await mkdtemp(join(tmpdir(), "stemhub-tests-"));
 
   const stages: Stage[] = [
@@ -45,6 +47,8 @@ async function main(): Promise<void> {
       name: "programs and images",
       run: async () => {
         await progress.step("Programs of the cluster, and images (in the background until now)", async () => prepared);
+        clustersUp = prepareAll(environments);
+        clustersUp.catch(() => undefined);
         return none;
       },
     },
@@ -55,7 +59,7 @@ async function main(): Promise<void> {
       name: "clusters",
       needs: ["programs and images"],
       run: async () => {
-        for (const env of environments) await prepare(progress, env);
+        await progress.step("Clusters and operators (in the background until now)", async () => clustersUp);
         return none;
       },
     },
@@ -82,6 +86,11 @@ function suiteEnvironments({ provider, name }: Cluster): (NodeJS.ProcessEnv & { 
     { ...process.env, CLUSTER_NAME: name, E2E_PROJECT: "e2e" },
     { ...process.env, CLUSTER_NAME: `${name.slice(0, 33)}-alone`, E2E_PROJECT: "e2e-alone" },
   ];
+}
+
+/** One after the other: they share what they import. Errors: those of prepare. */
+async function prepareAll(environments: readonly NodeJS.ProcessEnv[]): Promise<void> {
+  for (const env of environments) await prepare(silentProgress, env);
 }
 
 function isUp({ kubeconfig }: Cluster): Promise<boolean> {
