@@ -218,8 +218,11 @@ test("the network policy lets in scrapes and out DNS and the API server", async 
   const policy = the(await render(everything), "NetworkPolicy", "stemhub-operator");
   expect(policy.spec.policyTypes).toEqual(["Ingress", "Egress"]);
   expect(policy.spec.ingress[0].from).toEqual([{ namespaceSelector: {} }]);
-  const ports = policy.spec.egress.flatMap((rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port));
-  expect(ports).toEqual([53, 53, 6443]);
+  const { egress }: { egress: { ports?: { port: number }[]; to?: object[] }[] } = policy.spec;
+  expect(egress.flatMap(({ ports = [] }) => ports.map(({ port }) => port))).toEqual([53, 53, 6443]);
+  // It asks each platform's pods, wherever they are.
+  const ours = { matchLabels: { "app.kubernetes.io/managed-by": "stemhub-operator" } };
+  expect(egress.at(-1)?.to).toEqual([{ namespaceSelector: {}, podSelector: ours }]);
 });
 
 describe("values.schema.json refuses", () => {

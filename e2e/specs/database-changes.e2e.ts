@@ -16,12 +16,19 @@ const restarted = { ...base, parameters, resources: { requests, limits } };
 let database: DatabaseClient;
 
 beforeAll(async () => {
-  await kubectl.apply(echoStemHub("studio", { spec: { database: base } }));
+  await kubectl.apply(echoStemHub("studio", { spec: { database: { ...base, instances: 1 } } }));
   await untilStemHub(kubectl, "studio");
   database = await databaseClient(kubectl, "studio", environment().images.postgres);
 }, 180_000);
 
 describe("given a writer and a reader", () => {
+  test("when one becomes three, then nobody notices, and each write has a second holder from then on", async () => {
+    const { unanswered } = await underLoad("one becomes three", () => change(base));
+    expect(unanswered).toEqual([]);
+    const seen = await untilStemHub(kubectl, "studio", "condition=DatabaseRedundant");
+    expect(seen.status?.database).toMatchObject({ instances: 3, inSync: 3 });
+  }, 120_000);
+
   test("when a parameter changes that can be reloaded, then all have it, and nobody notices", async () => {
     const before = await members();
     const { unanswered } = await underLoad("a parameter is reloaded", async () => {
