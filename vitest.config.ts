@@ -2,14 +2,26 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
- * The idle test of install.e2e.ts comes first: later it would wait until the namespaces of other specs have ended. So does
- * certificates.e2e.ts in its group: it waits for five minutes, beside which the others run.
+ * The idle test of install.e2e.ts comes first: later it would wait until the namespaces of other specs have ended. Then those
+ * that take longest, so that none of them is left to run alone at the end: certificates waits for five minutes.
  */
-class LeadersFirst extends BaseSequencer {
+const first = [
+  "install",
+  "certificates",
+  "database-repair",
+  "database-absence",
+  "failover",
+  "database-changes",
+  "partitions",
+];
+
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const leads = ({ moduleId }: TestSpecification) => /\/(install|certificates)\.e2e\.ts$/.test(moduleId);
-    const sorted = await super.sort(files);
-    return [...sorted.filter(leads), ...sorted.filter((file) => !leads(file))];
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = first.findIndex((name) => moduleId.endsWith(`/${name}.e2e.ts`));
+      return at < 0 ? first.length : at;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }
 
@@ -24,7 +36,7 @@ const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000,
  */
 export default defineConfig({
   test: {
-    sequence: { sequencer: LeadersFirst },
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
