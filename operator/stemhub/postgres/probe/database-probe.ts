@@ -42,8 +42,11 @@ export interface ProbeParts {
 /** For a connection, and for an answer to a read. */
 const answerDeadlineMs = 2_000;
 
-/** Facts are asked for every third round: six seconds, in which a disk that fills at 100 MB/s takes 600 MB. */
-const roundsPerFacts = 3;
+/**
+ * Facts are asked for every fifth round: ten seconds, in which a disk that fills at 100 MB/s takes 1 GB. Every third cost an idle
+ * operator a millicore more, and with it more than its six (bench operator).
+ */
+const roundsPerFacts = 5;
 
 /** SQLSTATE classes that say something of the probe and nothing of the database: not let in, no such table, no right. */
 const refusals = ["28", "3D", "42"];

@@ -123,7 +123,7 @@ describe("given a database that works", () => {
     await clock.advance(10_000);
     news.length = 0;
     members.usedPercent = 85;
-    await clock.advance(10_000);
+    await clock.advance(12_000);
     expect(news).toEqual(["studio"]);
   });
 });
