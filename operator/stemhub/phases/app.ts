@@ -5,7 +5,7 @@ import { desiredGateway } from "../gateway/desired.ts";
 import { kinds } from "../kinds.ts";
 import { childNames } from "../names.ts";
 import { podsOf } from "../observe.ts";
-import { isReadOnly } from "../postgres/strain.ts";
+import { takesWrites } from "../postgres/strain.ts";
 import { migrationJob } from "../release/job.ts";
 import { ledger, readLedger } from "../release/ledger.ts";
 import { lastLine, logTail, logTailLines } from "../release/log-tail.ts";
@@ -23,7 +23,7 @@ export async function migrate(scope: Scope, deps: Deps): Promise<void> {
   const { stemhub, world, apply } = scope;
   const done = readLedger(stemhub, world.configMaps);
   const pods = podsOf(world, stemhub, "migration");
-  const databaseAvailable = world.topology.primary !== undefined && !isReadOnly(scope.warnings);
+  const databaseAvailable = takesWrites(world.topology, scope.warnings);
   const rollout = decideRollout({ stemhub, databaseAvailable, ledger: done, jobs: world.jobs, pods });
   scope.release.rollout = rollout;
   const succeeded = rollout.step === "Migrated" ? { ...done, [rollout.hash]: stemhub.spec.release.version } : done;

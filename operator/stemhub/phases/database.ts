@@ -11,19 +11,27 @@ import {
   volumeNotExpandable,
 } from "../postgres/growth.ts";
 import { checkedParameters } from "../postgres/parameters.ts";
+import type { ProbeTarget } from "../postgres/probe/database-probe.ts";
 import { probeTarget } from "../postgres/probe/target.ts";
 import { decideScale } from "../postgres/scale.ts";
 import { databaseWarnings, isReadOnly, newsBounds } from "../postgres/strain.ts";
 import type { Deps, Scope } from "../scope.ts";
 
-/** Sees to it that the database is asked how it does, and takes in what it has said. */
-export async function askDatabase(scope: Scope, { databases, clock, settings }: Deps): Promise<void> {
-  const { stemhub, world } = scope;
-  const { namespace = "", name } = stemhub.metadata;
-  const key = { namespace, name };
+/** Where the database's members are reached now, and the probe's login; undefined while there is no primary. */
+export function databaseTarget({ stemhub, world }: Scope, { settings }: Deps): ProbeTarget | undefined {
   const { topology, secrets } = world;
   const pods = podsOf(world, stemhub, "database");
-  const target = probeTarget({ stemhub, topology, pods, secrets, clusterDomain: settings.clusterDomain });
+  return probeTarget({ stemhub, topology, pods, secrets, clusterDomain: settings.clusterDomain });
+}
+
+/** Sees to it that the database is asked how it does, and takes in what it has said. */
+export async function askDatabase(scope: Scope, deps: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { databases, clock } = deps;
+  const { topology } = world;
+  const { namespace = "", name } = stemhub.metadata;
+  const key = { namespace, name };
+  const target = databaseTarget(scope, deps);
   const { longTransactionSeconds } = stemhub.spec.database;
   if (target) databases.aim(key, target, newsBounds(longTransactionSeconds));
   else databases.forget(key);

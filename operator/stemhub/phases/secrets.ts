@@ -10,11 +10,11 @@ import { podsOf } from "../observe.ts";
 import { authorityConfigMap, certificateRenewals } from "../pki/desired.ts";
 import { closeLogin, openLogin } from "../postgres/logins.ts";
 import { type Session, withSession } from "../postgres/probe/session.ts";
-import { probeTarget } from "../postgres/probe/target.ts";
 import { decideRotation } from "../postgres/rotation.ts";
-import { isReadOnly } from "../postgres/strain.ts";
+import { takesWrites } from "../postgres/strain.ts";
 import type { Deps, Scope } from "../scope.ts";
 import { generatePassword, missingSecrets } from "../secrets.ts";
+import { databaseTarget } from "./database.ts";
 
 /** Generated Secrets are created and never applied: one that exists is the truth. */
 export async function createSecrets(
@@ -60,7 +60,7 @@ export async function rotatePassword(scope: Scope, deps: Deps): Promise<void> {
   const deployments = signIn.map(({ name }) => childNames(stemhub.metadata.name).component(name));
   const decision = decideRotation({
     stemhub,
-    databaseAvailable: world.topology.primary !== undefined && !isReadOnly(scope.warnings),
+    databaseAvailable: takesWrites(world.topology, scope.warnings),
     login: readSecret(secret, "username"),
     loginHash: loginHash(secret),
     deployments: world.deployments.filter(({ metadata }) => deployments.includes(metadata.name)),
@@ -103,16 +103,11 @@ export function appSecret({ stemhub }: Scope, { cache }: Deps): KubeObject | und
 const superuserDeadlineMs = 5_000;
 
 /** Does something on the primary that needs all rights, such as a role's password. Errors: as withSession, or when there is no primary. */
-async function asSuperuser(
-  { stemhub, world }: Scope,
-  { clock, settings }: Deps,
-  work: (session: Session) => Promise<void>,
-): Promise<void> {
-  const { topology, secrets } = world;
-  const pods = podsOf(world, stemhub, "database");
-  const target = probeTarget({ stemhub, topology, pods, secrets, clusterDomain: settings.clusterDomain });
-  const superuser = secrets.get(childNames(stemhub.metadata.name).superuserSecret);
+async function asSuperuser(scope: Scope, deps: Deps, work: (session: Session) => Promise<void>): Promise<void> {
+  const { stemhub, world } = scope;
+  const target = databaseTarget(scope, deps);
+  const superuser = world.secrets.get(childNames(stemhub.metadata.name).superuserSecret);
   if (!target || !superuser) throw new TransientError("there is no primary to change a role on");
   const login = { user: readSecret(superuser, "username"), password: readSecret(superuser, "password") };
-  await withSession(clock, { address: target.primary.address, login, deadlineMs: superuserDeadlineMs }, work);
+  await withSession(deps.clock, { address: target.primary.address, login, deadlineMs: superuserDeadlineMs }, work);
 }

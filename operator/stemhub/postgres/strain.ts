@@ -56,6 +56,11 @@ export function isReadOnly(warnings: readonly DatabaseWarning[]): boolean {
   return warnings.some(({ reason }) => reason === "VolumeFull");
 }
 
+/** Is there a primary, and may it be written to? */
+export function takesWrites({ primary }: Topology, warnings: readonly DatabaseWarning[]): boolean {
+  return primary !== undefined && !isReadOnly(warnings);
+}
+
 function sameAs({ reason, about }: DatabaseWarning, before: readonly DatabaseWarning[]): DatabaseWarning | undefined {
   return before.find((one) => one.reason === reason && one.about === about);
 }
