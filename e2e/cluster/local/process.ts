@@ -53,9 +53,11 @@ export class Services {
   async ensure(service: Service): Promise<void> {
     const wanted = fingerprint(service);
     const started = await this.#running(service.name);
-    if (started && started.command !== wanted) await this.stop(service.name);
-    this.#ensured.add(service.name);
-    if (started?.command === wanted) return;
+    if (started?.command === wanted) {
+      this.#ensured.add(service.name);
+      return;
+    }
+    if (started) await this.stop(service.name);
     await mkdir(this.#directory, { recursive: true });
     await mkdir(this.#logs, { recursive: true });
     const [program, ...args] = service.command;
@@ -73,6 +75,8 @@ export class Services {
       if (!startTime) throw await this.death(service.name);
       const record: Started = { pid, startTime, command: wanted };
       await replaceFile(this.#file(service.name), JSON.stringify(record));
+      // Not before: to assertAlive, which may run beside this, one that is expected and not recorded has died.
+      this.#ensured.add(service.name);
     } finally {
       closeSync(log);
     }
