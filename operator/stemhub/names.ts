@@ -24,6 +24,9 @@ export function childNames(stemhub: string) {
     databaseTls: `${stemhub}-db-tls`,
     gateway: `${stemhub}-gateway`,
     gatewayTls: `${stemhub}-gateway-tls`,
+    /** The ConfigMap that says what works now: mode-document.ts. */
+    mode: `${stemhub}-mode`,
+    queue: `${stemhub}-queue`,
     component: (component: ComponentName) => `${stemhub}-${component}`,
     migration: (hash: string) => `${stemhub}-migrate-${hash}`,
   } as const;
