@@ -3,7 +3,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
  * The idle test of install.e2e.ts comes first: later it would wait until the namespaces of other specs have ended. Then those
- * that take longest, so that none of them is left to run alone at the end: certificates waits for five minutes.
+ * that take longest, so that none of them is left to run alone at the end: certificates waits for five minutes. The last three
+ * share a StemHub, and the very last one deletes it.
  */
 const first = [
   "install",
@@ -13,6 +14,9 @@ const first = [
   "failover",
   "database-changes",
   "partitions",
+  "nodes",
+  "api-server",
+  "database-image",
 ];
 
 class LongestFirst extends BaseSequencer {

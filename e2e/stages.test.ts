@@ -37,6 +37,31 @@ test("a stage that cannot run counts as a failure, and so does what needs it", a
   expect(ran).toBe(false);
 });
 
+test("stages of an inner list run beside each other, and what comes after waits for all of them", async () => {
+  const order: string[] = [];
+  const meeting = Promise.withResolvers<void>();
+  const waits: Stage = {
+    name: "waits",
+    run: async () => {
+      await meeting.promise;
+      order.push("waits");
+      return { passed: 1, failed: 0 };
+    },
+  };
+  const releases: Stage = {
+    name: "releases",
+    run: async () => {
+      order.push("releases");
+      meeting.resolve();
+      return { passed: 1, failed: 0 };
+    },
+  };
+  const last: Stage = { ...passing, needs: ["waits", "releases"] };
+  const results = await runStages([[waits, releases], last], quiet);
+  expect(order).toEqual(["releases", "waits"]);
+  expect(results.map(({ name, count }) => `${name} ${count.passed}`)).toEqual(["waits 1", "releases 1", "unit 3"]);
+});
+
 test("the last line, and no other, is the sum", async () => {
   const text = summary(await runStages([passing, failing, broken], quiet));
   expect(text.split("\n").filter((line) => /^\d+ passed, \d+ failed$/.test(line))).toEqual(["3 passed, 2 failed"]);

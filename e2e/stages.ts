@@ -25,23 +25,31 @@ export interface StageOutput {
 }
 
 /**
- * Runs stages one after the other. One that fails does not keep others from running, unless they need it: what is known
- * at the end should be as much as possible. A stage that could not run counts as one failure, never as nothing.
+ * Runs stages one after the other; those of an inner list beside each other, since most of them wait more than they work.
+ * One that fails does not keep others from running, unless they need it: what is known at the end should be as much as
+ * possible. A stage that could not run counts as one failure, never as nothing.
  */
-export async function runStages(stages: readonly Stage[], output: StageOutput): Promise<StageResult[]> {
+export async function runStages(
+  stages: readonly (Stage | readonly Stage[])[],
+  output: StageOutput,
+): Promise<StageResult[]> {
   const results: StageResult[] = [];
-  for (const stage of stages) {
-    const missing = (stage.needs ?? []).filter(
-      (need) => !results.some(({ name, count }) => name === need && count.failed === 0),
-    );
-    output.say(`\n=== ${stage.name}`);
-    const began = output.now();
-    const { count, trouble } = await attempt(stage, missing);
-    const seconds = (output.now() - began) / 1_000;
-    if (trouble !== undefined) output.say(`${stage.name} could not run: ${trouble}`);
-    results.push({ name: stage.name, count, seconds, ...(trouble === undefined ? {} : { trouble }) });
+  for (const turn of stages) {
+    const before = [...results];
+    results.push(...(await Promise.all([turn].flat().map((stage) => runStage(stage, before, output)))));
   }
   return results;
+}
+
+async function runStage(stage: Stage, before: readonly StageResult[], output: StageOutput): Promise<StageResult> {
+  const { name, needs = [] } = stage;
+  const missing = needs.filter((need) => !before.some((one) => one.name === need && one.count.failed === 0));
+  output.say(`\n=== ${name}`);
+  const began = output.now();
+  const { count, trouble } = await attempt(stage, missing);
+  const seconds = (output.now() - began) / 1_000;
+  if (trouble !== undefined) output.say(`${name} could not run: ${trouble}`);
+  return { name, count, seconds, ...(trouble === undefined ? {} : { trouble }) };
 }
 
 /** A line for each stage, and the closing line. */

@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   let clustersUp: Promise<unknown> | undefined;
   const reports = await mkdtemp(join(tmpdir(), "stemhub-tests-"));
 
-  const stages: Stage[] = [
+  const stages: (Stage | Stage[])[] = [
     { name: "lint", run: () => check("npm", ["run", "-s", "lint"]) },
     { name: "unit tests", run: () => vitest("unit", reports) },
     {
@@ -52,9 +52,11 @@ async function main(): Promise<void> {
         return none;
       },
     },
-    { name: "chart tests", needs: ["programs and images"], run: () => vitest("helm", reports) },
-    { name: "API server tests", needs: ["programs and images"], run: () => vitest("apiserver", reports) },
-    { name: "example app", needs: ["programs and images"], run: () => testExampleApp() },
+    [
+      { name: "chart tests", needs: ["programs and images"], run: () => vitest("helm", reports) },
+      { name: "API server tests", needs: ["programs and images"], run: () => vitest("apiserver", reports) },
+      { name: "example app", needs: ["programs and images"], run: () => testExampleApp() },
+    ],
     {
       name: "clusters",
       needs: ["programs and images"],

@@ -9,10 +9,11 @@ import { lockOf, memberPods, watchMembers } from "../support/members.ts";
 import { operatorRelease } from "../support/namespace.ts";
 import { operatorLeader } from "../support/operator.ts";
 import { untilStemHub } from "../support/ready.ts";
-import { adminKubectl, echoStemHub, environment, inNamespace } from "../support/suite.ts";
+import { sharedStudio } from "../support/shared-studio.ts";
+import { adminKubectl, environment } from "../support/suite.ts";
 
 /* Nobody can ask the cluster anything, and what runs in it runs on. */
-const kubectl = inNamespace("e2e-api-server");
+const kubectl = sharedStudio();
 const system = adminKubectl().in(operatorRelease.namespace);
 
 const awayMs = 60_000;
@@ -25,10 +26,8 @@ let database: DatabaseClient;
 
 beforeAll(async () => {
   ({ cluster } = await chooseCluster());
-  await kubectl.apply(echoStemHub("studio", { spec: { database: { storage: { size: "1Gi" } } } }));
-  await untilStemHub(kubectl, "studio");
   database = await databaseClient(kubectl, "studio", environment().images.postgres);
-}, 180_000);
+});
 
 afterAll(() => cluster.healApiServer(), 120_000);
 

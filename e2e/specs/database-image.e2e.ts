@@ -9,10 +9,11 @@ import { accountOf, startLoad, untilInSync } from "../support/database-load.ts";
 import { eventually } from "../support/deadline.ts";
 import { operatorRelease } from "../support/namespace.ts";
 import { untilStemHub } from "../support/ready.ts";
-import { adminKubectl, echoStemHub, environment, inNamespace } from "../support/suite.ts";
+import { sharedStudio } from "../support/shared-studio.ts";
+import { adminKubectl, environment } from "../support/suite.ts";
 
 /* The operator is given another image of PostgreSQL 17, as an upgrade of its chart does: every database of the cluster follows. */
-const kubectl = inNamespace("e2e-image");
+const kubectl = sharedStudio();
 const system = adminKubectl().in(operatorRelease.namespace);
 
 let database: DatabaseClient;
@@ -24,12 +25,7 @@ beforeAll(async () => {
   if (!image) throw new Error("there is no image of PostgreSQL");
   const alias = await imageAlias(image, `${image.ref}-again`);
   other = alias;
-  await Promise.all([
-    cluster.loadImages([alias], silentProgress),
-    kubectl
-      .apply(echoStemHub("studio", { spec: { database: { storage: { size: "1Gi" } } } }))
-      .then(() => untilStemHub(kubectl, "studio")),
-  ]);
+  await cluster.loadImages([alias], silentProgress);
   database = await databaseClient(kubectl, "studio", environment().images.postgres);
 }, 240_000);
 

@@ -5,17 +5,17 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { databaseClient } from "../support/database.ts";
 import { accountOf, startLoad, untilInSync } from "../support/database-load.ts";
 import { eventually } from "../support/deadline.ts";
-import { echoComponent } from "../support/echo.ts";
 import { operatorRelease } from "../support/namespace.ts";
 import { operatorLeader } from "../support/operator.ts";
 import { untilStemHub } from "../support/ready.ts";
-import { adminKubectl, echoStemHub, environment, inNamespace } from "../support/suite.ts";
+import { sharedStudio } from "../support/shared-studio.ts";
+import { adminKubectl, environment } from "../support/suite.ts";
 
 /*
  * A node whose cable is pulled: nothing on it is reached, and what runs there runs on. Kubernetes takes its pods out of
  * Services after 40 s or more; the operator does when it judges the node lost.
  */
-const kubectl = inNamespace("e2e-nodes-lost");
+const kubectl = sharedStudio();
 const system = adminKubectl().in(operatorRelease.namespace);
 const image = () => environment().images.postgres;
 
@@ -24,14 +24,7 @@ let cut: string | undefined;
 
 beforeAll(async () => {
   ({ cluster } = await chooseCluster());
-  const spec = {
-    database: { storage: { size: "1Gi" } },
-    // One a node: so Services of the app lead to each.
-    components: { api: echoComponent("1.0.0", { replicas: { min: 3 } }) },
-  };
-  await kubectl.apply(echoStemHub("studio", { spec }));
-  await untilStemHub(kubectl, "studio");
-}, 180_000);
+});
 
 afterAll(async () => {
   if (cut) await cluster.healNode(cut);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { stringify } from "yaml";
 import type { KubeObject } from "../../operator/runtime/objects.ts";
 import { CommandError, type CommandResult, run, runToEnd } from "./command.ts";
+import { Reads } from "./reads.ts";
 
 /** Where a kubectl looks: which program, which cluster. */
 export interface KubectlTarget {
@@ -14,21 +15,23 @@ export interface KubectlTarget {
 export type WaitFor = `condition=${string}` | `jsonpath=${string}` | "delete" | "create";
 
 /**
- * kubectl in one namespace, as a person would use it. What it does is what the tests prove: they go no other way into
- * the cluster than users do.
+ * kubectl in one namespace, as a person would use it. What it does is what the tests prove: they change the cluster no
+ * other way than users do. Objects and logs alone are read without the program, for its cost.
  */
 export class Kubectl {
   readonly target: KubectlTarget;
   readonly namespace: string;
+  readonly #reads: Reads;
 
-  constructor(target: KubectlTarget, namespace = "default") {
+  constructor(target: KubectlTarget, namespace = "default", reads = new Reads(target.kubeconfig)) {
     this.target = target;
     this.namespace = namespace;
+    this.#reads = reads;
   }
 
   /** The same cluster, another namespace. */
   in(namespace: string): Kubectl {
-    return new Kubectl(this.target, namespace);
+    return new Kubectl(this.target, namespace, this.#reads);
   }
 
   /** Any command; returns what it printed. Errors: CommandError with kubectl's own words. */
@@ -56,9 +59,8 @@ export class Kubectl {
   }
 
   /** One object (`stemhub/studio`), or undefined where there is none. */
-  async find(name: string): Promise<KubeObject | undefined> {
-    const text = await this.run(["get", name, "--ignore-not-found", "-o", "json"]);
-    return text.trim() === "" ? undefined : JSON.parse(text);
+  find(name: string): Promise<KubeObject | undefined> {
+    return this.#reads.find(this.namespace, name);
   }
 
   /** One object that must be there. */
@@ -69,9 +71,8 @@ export class Kubectl {
   }
 
   /** All of a kind (`pods`), by labels where given. */
-  async list(kind: string, selector?: string): Promise<KubeObject[]> {
-    const text = await this.run(["get", kind, ...(selector ? ["-l", selector] : []), "-o", "json"]);
-    return JSON.parse(text).items;
+  list(kind: string, selector?: string): Promise<KubeObject[]> {
+    return this.#reads.list(this.namespace, kind, selector);
   }
 
   /** `kubectl wait`; a selector (`-l app=x`) may stand in the name. Errors: CommandError when the deadline passes. */
@@ -93,9 +94,9 @@ export class Kubectl {
     await this.run(["delete", ...name.split(" "), ...flags], { deadlineMs: options.deadlineMs ?? 120_000 });
   }
 
-  /** What a pod printed, up to its newest 100,000 lines. */
-  logs(pod: string, ...flags: readonly string[]): Promise<string> {
-    return this.run(["logs", pod, "--tail=100000", ...flags]);
+  /** What a pod of one container printed, up to its newest 100,000 lines. */
+  logs(pod: string): Promise<string> {
+    return this.#reads.logs(this.namespace, pod);
   }
 
   /** Runs a command in a pod; `pod` may be followed by `-c NAME`. */

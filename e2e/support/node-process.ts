@@ -11,7 +11,7 @@ export async function privilegedNamespace(kubectl: Kubectl, name: string): Promi
 }
 
 /** A pod that starts, sends a signal and ends. */
-const signalDeadlineMs = 30_000;
+const signalDeadlineMs = 60_000;
 
 /**
  * Signals the main process of a container from its node: the kernel keeps a container's first process from being killed

@@ -17,6 +17,9 @@ const defaultResources = {
   limits: { memory: "1Gi" },
 } as const;
 
+/** Bounded, and no more than that: one that hangs must end all the same, and the shutdown goes on where this stopped. */
+const checkpointFirst = `timeout 5 psql -h ${databasePaths.sockets} -d postgres --no-psqlrc -qc CHECKPOINT`.split(" ");
+
 interface StatefulSetInput {
   readonly stemhub: StemHub;
   readonly replicas: number;
@@ -88,6 +91,8 @@ export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
                 failureThreshold: 4,
                 terminationGracePeriodSeconds: 10,
               },
+              // What is written out now, while writes go on, need not be written while nobody is primary.
+              lifecycle: { preStop: { exec: { command: checkpointFirst } } },
               securityContext: restrictedContainer(),
               volumeMounts: [
                 { name: "data", mountPath: databasePaths.data },
