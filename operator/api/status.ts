@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { modesStatusSchema } from "./modes.ts";
 import { field, keyedBy } from "./primitives.ts";
 
 const text = (what: string, max = 1024) => z.string().max(max).meta(field(what));
@@ -167,6 +168,7 @@ export const statusSchema = z
       })
       .meta(field("The members of the database."))
       .optional(),
+    modes: modesStatusSchema.optional(),
     components: z
       .array(
         z

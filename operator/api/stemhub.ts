@@ -4,6 +4,7 @@ import { certificatesSchema } from "./certificates.ts";
 import { type Component, componentSchema } from "./component.ts";
 import { databaseSchema, volumesOnlyGrow } from "./database.ts";
 import { gatewaySchema } from "./gateway.ts";
+import { dawParsingSchema, modesSchema } from "./modes.ts";
 import { field } from "./primitives.ts";
 import { type ComponentName, componentNames, perComponent, releaseSchema } from "./release.ts";
 import { defineKind } from "./schema/define-kind.ts";
@@ -45,6 +46,8 @@ export const specSchema = z
     ),
     gateway: gatewaySchema.prefault({}),
     certificates: certificatesSchema.prefault({}),
+    modes: modesSchema.prefault({}),
+    dawParsing: dawParsingSchema.optional(),
     deletionPolicy: z
       .enum(["Retain", "Delete"])
       .default("Retain")
@@ -109,6 +112,7 @@ export const stemhubDefinition = defineKind({
     volumesOnlyGrow,
   ],
   columns: [
+    { name: "Mode", type: "string", jsonPath: ".status.modes.mode", description: "What works now." },
     {
       name: "Ready",
       type: "string",
