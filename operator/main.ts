@@ -13,6 +13,9 @@ import { createCache } from "./runtime/watch-cache.ts";
 import { readSettings } from "./settings.ts";
 import { ownedKinds } from "./stemhub/kinds.ts";
 import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";
+import { Lifts } from "./stemhub/modes/lifts.ts";
+import { createModeMetrics } from "./stemhub/modes/metrics.ts";
+import { watchModes } from "./stemhub/modes/watch.ts";
 import { nodeKind, onCordon } from "./stemhub/nodes/cordon.ts";
 import { watchPlacement } from "./stemhub/nodes/leader-placement.ts";
 import { leaseKind, nodeLeaseNamespace, watchNodes } from "./stemhub/nodes/watch.ts";
@@ -25,6 +28,7 @@ async function main(): Promise<void> {
   const log = pino({ level: settings.logLevel, base: { host: hostname() }, timestamp: pino.stdTimeFunctions.isoTime });
   const clock = systemClock;
   const metrics = createMetrics();
+  const modeMetrics = createModeMetrics(metrics.registry, clock);
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     process.once(name, () => {
@@ -78,6 +82,12 @@ async function main(): Promise<void> {
       await cache.ready();
       const nodes = watchNodes({ cache, clock, log, signal: leadership.signal });
       const databases = watchDatabases({ clock, log, signal: leadership.signal });
+      const { measured } = modeMetrics;
+      const modes = {
+        watch: watchModes({ clock, log, signal: leadership.signal, measured }),
+        lifts: new Lifts(clock),
+        metrics: modeMetrics,
+      };
       const resign = () => {
         resignedAtMs = clock.monotonic();
         leadership.resign();
@@ -107,13 +117,18 @@ async function main(): Promise<void> {
           const all = () => {
             for (const stemhub of cache.list(stemhubKind, undefined)) reconcile(keyOf(stemhub));
           };
-          const unsubscribe = [nodes.onChange(all), onCordon(cache, all), databases.onNews(reconcile)];
+          const unsubscribe = [
+            nodes.onChange(all),
+            onCordon(cache, all),
+            databases.onNews(reconcile),
+            modes.watch.onNews(reconcile),
+          ];
           return () => {
             for (const end of unsubscribe) end();
           };
         },
         ownerOf: (object) => object.metadata.labels?.[stemhubLabel],
-        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases }),
+        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases, modes }),
         clock,
         log,
         signal: leadership.signal,

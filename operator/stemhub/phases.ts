@@ -5,6 +5,7 @@ import { servingChanges, servingPatch } from "./nodes/serving.ts";
 import { applyComponents, applyGateway, migrate } from "./phases/app.ts";
 import { applyDatabase, askDatabase, growVolumes } from "./phases/database.ts";
 import { leaveCordonedNode, rebuildMembers, restartMembers, switchOver } from "./phases/members.ts";
+import { decideMode } from "./phases/modes.ts";
 import { createSecrets, renewCertificates, rotatePassword } from "./phases/secrets.ts";
 import type { Deps, Scope } from "./scope.ts";
 
@@ -22,6 +23,8 @@ export const phases: readonly Phase[] = [
   { name: "secrets", required: true, run: createSecrets },
   { name: "certificates", run: renewCertificates },
   { name: "strain", run: askDatabase },
+  // As early as it can: users wait for the truth, and what follows may take its time.
+  { name: "modes", run: decideMode },
   { name: "database", run: applyDatabase },
   { name: "growth", run: growVolumes },
   { name: "restart", run: restartMembers },

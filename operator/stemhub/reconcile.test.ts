@@ -14,6 +14,9 @@ import { MemoryApiServer, type MemoryCall } from "../testing/memory-api.ts";
 import { aStemHub } from "../testing/stemhub.ts";
 import { kinds, ownedKinds } from "./kinds.ts";
 import { fieldManager } from "./metadata.ts";
+import { Lifts } from "./modes/lifts.ts";
+import { createModeMetrics } from "./modes/metrics.ts";
+import { watchModes } from "./modes/watch.ts";
 import type { NodeWatch } from "./nodes/watch.ts";
 import type { DatabaseWatch } from "./postgres/probe/watch.ts";
 import { reconcileStemHub } from "./reconcile.ts";
@@ -39,15 +42,22 @@ async function platform(stemhub = aStemHub(), existing: readonly KubeObject[] = 
   const recorder = createRecorder({ ...shared, metrics: createMetrics(), reportingController: fieldManager });
   const databases: DatabaseWatch = {
     aim: () => undefined,
+    rest: () => undefined,
     forget: () => undefined,
     findingsOf: () => undefined,
+    writesOf: () => undefined,
     onNews: () => () => undefined,
+  };
+  const modes = {
+    watch: watchModes({ ...shared, random: () => 0.5 }),
+    lifts: new Lifts(clock),
+    metrics: createModeMetrics(createMetrics().registry, clock),
   };
   const nodes: NodeWatch = { stateOf: () => "unknown", healedWithin: () => false, onChange: () => () => undefined };
   const { namespace = "", name } = stemhub.metadata;
   const pass = async () => {
     server.calls.length = 0;
-    const deps = { ...shared, cache, settings, recorder, nodes, databases };
+    const deps = { ...shared, cache, settings, recorder, nodes, databases, modes };
     const result = await reconcileStemHub({ namespace, name }, deps).catch((error: unknown) => error);
     await recorder.flush();
     return { result, writes: server.calls.filter(({ verb }) => !["get", "list", "watch"].includes(verb)) };

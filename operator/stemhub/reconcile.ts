@@ -5,6 +5,7 @@ import type { ReconcileResult } from "../runtime/controller.ts";
 import { ConflictError, ForbiddenError, LeaseLostError, NamespaceEndingError } from "../runtime/errors.ts";
 import { formatKey, type Key, type KubeObject } from "../runtime/objects.ts";
 import { decideDeletion, deleteDataFinalizer, finalizerChange } from "./deletion.ts";
+import { modesStatus } from "./modes/published.ts";
 import { observe } from "./observe.ts";
 import { phases } from "./phases.ts";
 import type { Failure } from "./readiness.ts";
@@ -30,7 +31,7 @@ export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileR
   const raw = cache.get(stemhubKind, key.namespace, key.name);
   const watched = settings.watchNamespaces.length === 0 || settings.watchNamespaces.includes(key.namespace);
   if (!raw || !watched) {
-    deps.databases.forget(key);
+    askNobody(key, deps);
     releaseNamespace(key, deps);
     return {};
   }
@@ -39,12 +40,20 @@ export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileR
   const bound = await bindNamespace(stemhub, deps);
   if (bound) return bound;
   if (stemhub.metadata.deletionTimestamp) {
-    deps.databases.forget(key);
+    askNobody(key, deps);
     return await deleteStemHub(stemhub, deps);
   }
   await keepFinalizer(stemhub, deps);
   await announce(stemhub, raw, deps);
   return await runPhases(stemhub, raw, deps);
+}
+
+/** Of a StemHub that is gone, or on its way. */
+function askNobody(key: Key, { databases, modes }: Deps): void {
+  databases.forget(key);
+  modes.watch.forget(key);
+  modes.lifts.forget(key);
+  modes.metrics.forget(key);
 }
 
 /** The watches of a namespace end with its last StemHub. */
@@ -113,9 +122,10 @@ function letNamespaceEnd({ metadata }: StemHub, { log }: Deps): ReconcileResult 
 
 /** Computed from a fresh look, so that the status tells what this pass made as well as what it found. */
 async function writeStatus(scope: Scope, raw: KubeObject, failure: Failure | undefined, deps: Deps): Promise<void> {
-  const { stemhub, release, switchover, rotation, rebuilds, findings, warnings } = scope;
+  const { stemhub, release, switchover, rotation, rebuilds, findings, warnings, mode } = scope;
   const world = observe(deps.cache, stemhub);
-  const found = { release, switchover, rotation, rebuilds, findings, warnings };
+  const modes = mode ? modesStatus(mode) : stemhub.status?.modes;
+  const found = { release, switchover, rotation, rebuilds, findings, warnings, modes };
   const status = computeStatus({ stemhub, world, ...found, failure, now: deps.clock.now() });
   const live = deps.cache.get(stemhubKind, stemhub.metadata.namespace, stemhub.metadata.name) ?? raw;
   for (const event of statusEvents(stemhub.status, status)) deps.recorder.event(raw, event);

@@ -5,6 +5,12 @@ import type { Recorder } from "../runtime/events.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { Settings } from "../settings.ts";
 import { appliedAnnotation, fieldManager } from "./metadata.ts";
+import type { ModeDecision } from "./modes/decide.ts";
+import type { Lifts } from "./modes/lifts.ts";
+import type { ModeMetrics } from "./modes/metrics.ts";
+import { asksForReadOnly, overrideInForce } from "./modes/override.ts";
+import type { BesideTheMode } from "./modes/published.ts";
+import type { ModeWatch } from "./modes/watch.ts";
 import type { NodeWatch } from "./nodes/watch.ts";
 import { observe, type World } from "./observe.ts";
 import type { Findings } from "./postgres/probe/findings.ts";
@@ -19,6 +25,7 @@ export interface Deps extends ReconcileDeps {
   readonly recorder: Recorder;
   readonly nodes: NodeWatch;
   readonly databases: DatabaseWatch;
+  readonly modes: { readonly watch: ModeWatch; readonly lifts: Lifts; readonly metrics: ModeMetrics };
 }
 
 /**
@@ -43,6 +50,14 @@ export interface Scope {
   findings: Findings | undefined;
   /** What strains the database: the former warnings, or what the strain phase made of the findings. */
   warnings: readonly DatabaseWarning[];
+  /** Somebody has set the mode ReadOnly by hand, for a time that has not passed. */
+  readonly readOnlyChosen: boolean;
+  /** What waits in the write queue; undefined where there is none, or where it does not answer. */
+  queue: { readonly pending: number } | undefined;
+  /** What is published beside the mode; undefined: what is there stays. */
+  besideTheMode: BesideTheMode | undefined;
+  /** What works now; undefined where the modes phase got no further. */
+  mode: ModeDecision | undefined;
   /** Why a change needs another primary, if one does. */
   switchoverWish: SwitchoverWish | undefined;
   /** What the status is to say of the last switchover: the former report, or what the database phase found. */
@@ -78,6 +93,10 @@ export function createScope(stemhub: StemHub, deps: Deps): Scope {
     release: {},
     findings: undefined,
     warnings: stemhub.status?.database?.warnings ?? [],
+    readOnlyChosen: asksForReadOnly(overrideInForce(stemhub.spec.modes, deps.clock.now())),
+    queue: undefined,
+    besideTheMode: undefined,
+    mode: undefined,
     switchoverWish: undefined,
     switchover: stemhub.status?.database?.switchover,
     rotation: stemhub.status?.database?.rotation,

@@ -1,3 +1,4 @@
+import type { ModesStatus } from "../api/modes.ts";
 import {
   componentsOf,
   type DatabaseWarning,
@@ -11,6 +12,7 @@ import type { EventDetails } from "../runtime/events.ts";
 import { type AppFacts, appAvailable, componentStatuses, rolloutsUnderWay } from "./app/status.ts";
 import { nextConditions, type Verdict } from "./conditions.ts";
 import { gatewayUrl } from "./gateway/desired.ts";
+import { flipEvents } from "./modes/events.ts";
 import { childNames } from "./names.ts";
 import { podsOf, type World } from "./observe.ts";
 import { firstPodTrouble } from "./pod-trouble.ts";
@@ -39,6 +41,7 @@ export interface StatusInput {
   readonly rotation?: RotationStatus | undefined;
   readonly findings?: Findings | undefined;
   readonly warnings?: readonly DatabaseWarning[];
+  readonly modes?: ModesStatus | undefined;
   readonly failure: Failure | undefined;
   readonly now: number;
 }
@@ -107,6 +110,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
       ...(warnings.length > 0 ? { warnings: [...warnings] } : {}),
       ...(rebuilds.length > 0 ? { rebuilds: [...rebuilds] } : {}),
     },
+    ...(input.modes ? { modes: input.modes } : {}),
     components: componentStatuses(app),
     gateway: { url: gatewayUrl(stemhub) },
   };
@@ -141,6 +145,7 @@ export function statusEvents(before: StemHubStatus | undefined, after: StemHubSt
     ...rotationEvents(before?.database, after.database),
     ...rebuildEvents(before?.database, after.database),
     ...warningEvents(before?.database, after.database),
+    ...flipEvents(before?.modes, after.modes),
   ];
 }
 

@@ -23,7 +23,7 @@ export async function migrate(scope: Scope, deps: Deps): Promise<void> {
   const { stemhub, world, apply } = scope;
   const done = readLedger(stemhub, world.configMaps);
   const pods = podsOf(world, stemhub, "migration");
-  const databaseAvailable = takesWrites(world.topology, scope.warnings);
+  const databaseAvailable = takesWrites(world.topology, scope.warnings, scope.readOnlyChosen);
   const rollout = decideRollout({ stemhub, databaseAvailable, ledger: done, jobs: world.jobs, pods });
   scope.release.rollout = rollout;
   const succeeded = rollout.step === "Migrated" ? { ...done, [rollout.hash]: stemhub.spec.release.version } : done;

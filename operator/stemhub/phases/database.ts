@@ -16,6 +16,7 @@ import { probeTarget } from "../postgres/probe/target.ts";
 import { decideScale } from "../postgres/scale.ts";
 import { databaseWarnings, isReadOnly, newsBounds } from "../postgres/strain.ts";
 import type { Deps, Scope } from "../scope.ts";
+import { silencesToTell } from "./modes.ts";
 
 /** Where the database's members are reached now, and the probe's login; undefined while there is no primary. */
 export function databaseTarget({ stemhub, world }: Scope, { settings }: Deps): ProbeTarget | undefined {
@@ -33,8 +34,8 @@ export async function askDatabase(scope: Scope, deps: Deps): Promise<void> {
   const key = { namespace, name };
   const target = databaseTarget(scope, deps);
   const { longTransactionSeconds } = stemhub.spec.database;
-  if (target) databases.aim(key, target, newsBounds(longTransactionSeconds));
-  else databases.forget(key);
+  if (target) databases.aim(key, target, newsBounds(longTransactionSeconds, silencesToTell));
+  else databases.rest(key);
   scope.findings = databases.findingsOf(key);
   const { findings, warnings: before } = scope;
   scope.warnings = databaseWarnings({ topology, findings, before, longTransactionSeconds, now: clock.now() });
@@ -51,7 +52,7 @@ export async function applyDatabase(scope: Scope, { settings, log }: Deps): Prom
   if (waiting?.moveRole) {
     scope.switchoverWish = { cause: "ScaleDown", mayBecomePrimary: ({ ordinal }) => ordinal < instances };
   }
-  const readOnly = isReadOnly(scope.warnings);
+  const readOnly = isReadOnly(scope.warnings, scope.readOnlyChosen);
   const input = { stemhub, topology: world.topology, replicas, readOnly, images, clusterDomain };
   const volumes = {
     templateSize: templateSize(stemhub, world.statefulSet),

@@ -60,7 +60,7 @@ export async function rotatePassword(scope: Scope, deps: Deps): Promise<void> {
   const deployments = signIn.map(({ name }) => childNames(stemhub.metadata.name).component(name));
   const decision = decideRotation({
     stemhub,
-    databaseAvailable: takesWrites(world.topology, scope.warnings),
+    databaseAvailable: takesWrites(world.topology, scope.warnings, scope.readOnlyChosen),
     login: readSecret(secret, "username"),
     loginHash: loginHash(secret),
     deployments: world.deployments.filter(({ metadata }) => deployments.includes(metadata.name)),

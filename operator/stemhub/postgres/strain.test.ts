@@ -20,6 +20,7 @@ function warnings({ volumes = {}, connections = quiet, oldest, before = [], aske
   const findings: Findings = {
     primary: "studio-db-0",
     writes: { state: "answered" },
+    trouble: undefined,
     members: Object.fromEntries(
       Object.entries(volumes).map(([pod, volumeUsedPercent]) => [pod, { volumeUsedPercent, replayedBytes: undefined }]),
     ),

@@ -34,8 +34,9 @@ export interface StrainFacts {
 }
 
 /** At which values of findings a pass is due. */
-export function newsBounds(longTransactionSeconds: number): NewsBounds {
+export function newsBounds(longTransactionSeconds: number, silenceMs: readonly number[] = []): NewsBounds {
   return {
+    silenceMs,
     volumePercents: [fillingPercent.until, fillingPercent.from, fullPercent.until, fullPercent.from],
     connectionPercents: [connectionPercent.until, connectionPercent.from],
     transactionSeconds: longTransactionSeconds,
@@ -51,14 +52,14 @@ export function databaseWarnings(facts: StrainFacts): DatabaseWarning[] {
   return found.map((warning) => sameAs(warning, facts.before) ?? warning);
 }
 
-/** Must writes be refused, since the primary's volume is full? */
-export function isReadOnly(warnings: readonly DatabaseWarning[]): boolean {
-  return warnings.some(({ reason }) => reason === "VolumeFull");
+/** Must writes be refused, since the primary's volume is full, or somebody has chosen so? */
+export function isReadOnly(warnings: readonly DatabaseWarning[], chosen = false): boolean {
+  return chosen || warnings.some(({ reason }) => reason === "VolumeFull");
 }
 
 /** Is there a primary, and may it be written to? */
-export function takesWrites({ primary }: Topology, warnings: readonly DatabaseWarning[]): boolean {
-  return primary !== undefined && !isReadOnly(warnings);
+export function takesWrites({ primary }: Topology, warnings: readonly DatabaseWarning[], chosen = false): boolean {
+  return primary !== undefined && !isReadOnly(warnings, chosen);
 }
 
 function sameAs({ reason, about }: DatabaseWarning, before: readonly DatabaseWarning[]): DatabaseWarning | undefined {

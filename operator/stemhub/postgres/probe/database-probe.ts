@@ -1,4 +1,4 @@
-import type { Clock } from "../../../runtime/clock.ts";
+import type { Clock, Timer } from "../../../runtime/clock.ts";
 import type { Log } from "../../../runtime/log.ts";
 import {
   type DatabaseFacts,
@@ -9,7 +9,7 @@ import {
   readDatabase,
   readMember,
 } from "./facts.ts";
-import { type Findings, judgeWrites, type WriteEvidence } from "./findings.ts";
+import { type Findings, judgeWrites, type WriteEvidence, type WriteTrouble } from "./findings.ts";
 import type { Login, MemberAddress, OpenSession, Row, Session } from "./session.ts";
 
 /** One member that is asked. */
@@ -35,6 +35,8 @@ export interface ProbeParts {
   readonly open: OpenSession;
   /** Does anything take a connection at an address? Ends within its deadline. */
   readonly reaches: (ip: string, port: number, deadlineMs: number) => Promise<boolean>;
+  /** Called when a write was answered. */
+  readonly answered: () => void;
   /** Called when the findings may be others. */
   readonly changed: () => void;
 }
@@ -42,14 +44,23 @@ export interface ProbeParts {
 /** For a connection, and for an answer to a read. */
 const answerDeadlineMs = 2_000;
 
+/** A write that is due each second and has had no answer for so long: it is found out whether anybody is there. */
+const doubtMs = 1_400;
+
+/** For that, so that it is known when the silence is told (modes/causes.ts, silenceMs). */
+const reachDeadlineMs = 1_000;
+
 /**
- * Facts are asked for every fifth round: ten seconds, in which a disk that fills at 100 MB/s takes 1 GB. Every third cost an idle
+ * Facts are asked for every tenth round: ten seconds, in which a disk that fills at 100 MB/s takes 1 GB. Every third cost an idle
  * operator a millicore more, and with it more than its six (bench operator).
  */
-const roundsPerFacts = 5;
+const roundsPerFacts = 10;
 
 /** SQLSTATE classes that say something of the probe and nothing of the database: not let in, no such table, no right. */
 const refusals = ["28", "3D", "42"];
+
+/** What is said by somebody who is there: PostgreSQL that starts or ends (57P), and sockets that are closed. */
+const absences = ["57P", "ECONNREFUSED", "ECONNRESET", "EPIPE"];
 
 /**
  * Asks one database whether it works: one write after the other on a session of its own, reads on others.
@@ -70,12 +81,15 @@ export class DatabaseProbe {
   #reads = false;
   #reachable: boolean | undefined;
   #refusal: string | undefined;
+  #trouble: WriteTrouble | undefined;
+  #doubt: Timer | undefined;
   #round = 0;
 
   constructor(target: ProbeTarget, parts: ProbeParts) {
     this.#target = target;
     this.#parts = parts;
     this.#answered = this.#now();
+    this.#doubtLater();
   }
 
   /** Asks others from now on. With another primary all that is known of writes is forgotten. */
@@ -95,7 +109,9 @@ export class DatabaseProbe {
     this.#reads = false;
     this.#reachable = undefined;
     this.#refusal = undefined;
+    this.#trouble = undefined;
     this.#database = undefined;
+    this.#doubtLater();
   }
 
   /** What is known now. */
@@ -110,6 +126,7 @@ export class DatabaseProbe {
     return {
       primary: this.#target.primary.pod,
       writes: judgeWrites(evidence, this.#parts.clock.monotonic()),
+      trouble: this.#reachable === false ? "unreachable" : this.#trouble,
       members: Object.fromEntries(this.#members),
       database: this.#database,
     };
@@ -117,13 +134,10 @@ export class DatabaseProbe {
 
   /** One round; ends within a few seconds, whatever hangs. */
   async look(): Promise<void> {
-    const { clock, reaches } = this.#parts;
-    const { primary } = this.#target;
+    const { clock } = this.#parts;
     await this.#write();
     const silent = clock.monotonic() - this.#answered.monotonicMs > answerDeadlineMs;
-    this.#reachable = silent ? await reaches(primary.address.ip, primary.address.port, answerDeadlineMs) : undefined;
-    // Nothing waits for a standby there: what is under way would only be sent again, ever more seldom, when the way is open.
-    if (this.#reachable === false) this.#writer?.close();
+    if (silent) await this.#reach(answerDeadlineMs);
     if (silent || this.#round % roundsPerFacts === 0) await this.#askForFacts();
     this.#round += 1;
     this.#parts.changed();
@@ -131,6 +145,7 @@ export class DatabaseProbe {
 
   /** Closes every session. */
   close(): void {
+    this.#doubt?.clear();
     this.#writer?.close();
     for (const [uid, session] of this.#readers) this.#drop(uid, session);
   }
@@ -138,6 +153,24 @@ export class DatabaseProbe {
   #now(): WriteEvidence["answeredAt"] {
     const { clock } = this.#parts;
     return { monotonicMs: clock.monotonic(), wallMs: clock.now() };
+  }
+
+  /** Is anybody there? */
+  async #reach(deadlineMs: number): Promise<void> {
+    const { primary } = this.#target;
+    const asked = this.#answered;
+    const reachable = await this.#parts.reaches(primary.address.ip, primary.address.port, deadlineMs);
+    // Meanwhile a write was answered, or another is primary.
+    if (asked !== this.#answered) return;
+    this.#reachable = reachable;
+    // Nothing waits for a standby there: what is under way would only be sent again, ever more seldom, when the way is open.
+    if (!reachable) this.#writer?.close();
+  }
+
+  /** Looks for the reason of a silence before it is told. */
+  #doubtLater(): void {
+    this.#doubt?.clear();
+    this.#doubt = this.#parts.clock.setTimer(doubtMs, () => void this.#reach(reachDeadlineMs));
   }
 
   /** Begins a write unless one is under way; returns when it can be, not when it is answered. */
@@ -158,6 +191,7 @@ export class DatabaseProbe {
     }
     const session = this.#writer;
     this.#writing = true;
+    this.#trouble = "silent";
     session.query(heartbeat).then(
       () => {
         if (session !== this.#writer) return;
@@ -165,6 +199,10 @@ export class DatabaseProbe {
         this.#answered = this.#now();
         this.#everAnswered = true;
         this.#refusal = undefined;
+        this.#trouble = undefined;
+        this.#reachable = undefined;
+        this.#doubtLater();
+        this.#parts.answered();
         this.#parts.changed();
       },
       (error: unknown) => {
@@ -183,6 +221,8 @@ export class DatabaseProbe {
       this.#parts.log.warn({ pod: this.#target.primary.pod, reason: message }, "the probe is not let in");
     }
     this.#refusal = refusal;
+    const absent = absences.some((kind) => code.startsWith(kind)) || message.includes("Connection terminated");
+    this.#trouble = refusal === undefined ? (absent ? "refused" : "silent") : "notLetIn";
   }
 
   async #askForFacts(): Promise<void> {

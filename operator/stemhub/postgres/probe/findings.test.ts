@@ -43,12 +43,13 @@ describe("given a primary that is asked, then its writes", () => {
 });
 
 describe("news", () => {
-  const bounds = { volumePercents: [80, 90], connectionPercents: [90], transactionSeconds: 900 };
+  const bounds = { volumePercents: [80, 90], connectionPercents: [90], transactionSeconds: 900, silenceMs: [] };
   const transaction = { pid: 7, user: "u", application: "a", state: "active" };
   const volume = (volumeUsedPercent: number) => ({ volumeUsedPercent, replayedBytes: undefined });
   const findings: Findings = {
     primary: "studio-db-0",
     writes: { state: "answered" },
+    trouble: undefined,
     members: { "studio-db-0": volume(50) },
     database: {
       connections: { used: 10, most: 100 },
@@ -76,6 +77,7 @@ describe("WAL that a replica needs", () => {
   const needing = (replayedBytes: number | undefined, standbys: readonly string[] = []): Findings => ({
     primary: "studio-db-0",
     writes: { state: "answered" },
+    trouble: undefined,
     members: { "studio-db-1": { volumeUsedPercent: 10, replayedBytes } },
     database: { connections: { used: 1, most: 9 }, oldestTransaction: undefined, oldestWalBytes: 1_000, standbys },
   });

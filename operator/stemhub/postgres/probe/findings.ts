@@ -5,6 +5,8 @@ export interface Findings {
   /** The pod that is asked as primary. */
   readonly primary: string;
   readonly writes: Writes;
+  /** Why the last write had no answer; undefined when it had one. */
+  readonly trouble: WriteTrouble | undefined;
   /** What members have said last, by pod. */
   readonly members: Readonly<Record<string, MemberFacts>>;
   /** What the primary said last; undefined until it has. */
@@ -18,6 +20,12 @@ export type Writes =
   | { readonly state: "unanswered"; readonly sinceMs: number; readonly reads: boolean }
   /** The operator cannot tell: it has only just begun, nobody is there, or it is not let in. */
   | { readonly state: "unknown"; readonly why: string | undefined };
+
+/**
+ * Why a write has no answer. refused: somebody is there and takes no session, as while PostgreSQL starts or ends. notLetIn: by
+ * the operator's login. unreachable: nobody answers at its address. silent: nothing came back yet.
+ */
+export type WriteTrouble = "refused" | "notLetIn" | "unreachable" | "silent";
 
 /** What is known of the writes to one primary. */
 export interface WriteEvidence {
@@ -34,7 +42,7 @@ export interface WriteEvidence {
 }
 
 /**
- * Three writes that are due every two seconds. A switchover of Patroni's takes less; a failover changes whom is asked.
+ * Six writes that are due every second. A switchover of Patroni's takes less; a failover changes whom is asked.
  */
 export const unansweredMs = 6_000;
 
@@ -57,6 +65,8 @@ export interface NewsBounds {
   readonly volumePercents: readonly number[];
   readonly connectionPercents: readonly number[];
   readonly transactionSeconds: number;
+  /** How long no write has been answered. */
+  readonly silenceMs: readonly number[];
 }
 
 /** Has the primary removed WAL that a replica needs next? False where either has not said where it is. */
@@ -67,12 +77,13 @@ export function isWalRemoved({ members, database }: Findings, pod: string): bool
 }
 
 /** Says the same of two findings between which nothing has happened that a pass would act on. */
-export function newsOf(findings: Findings, bounds: NewsBounds): string {
-  const { primary, writes, members, database } = findings;
+export function newsOf(findings: Findings, bounds: NewsBounds, silentMs = 0): string {
+  const { primary, writes, trouble, members, database } = findings;
   const step = (percents: readonly number[], value: number) => percents.filter((percent) => value >= percent).length;
   const { oldestTransaction: oldest, connections, standbys } = database ?? {};
   return JSON.stringify([
     primary,
+    step(bounds.silenceMs, silentMs) > 0 && [step(bounds.silenceMs, silentMs), trouble],
     [writes.state, writes.state === "unanswered" && writes.reads, writes.state === "unknown" && writes.why],
     Object.entries(members).map(([pod, { volumeUsedPercent }]) => [
       pod,

@@ -7,7 +7,7 @@ import type { Row, Session } from "./session.ts";
 import { watchDatabases } from "./watch.ts";
 
 const key = { namespace: "music", name: "studio" };
-const bounds = { volumePercents: [80, 90], connectionPercents: [90], transactionSeconds: 900 };
+const bounds = { volumePercents: [80, 90], connectionPercents: [90], transactionSeconds: 900, silenceMs: [2_500] };
 const member = (ordinal: number): ProbedMember => ({
   pod: `studio-db-${ordinal}`,
   uid: `uid-${ordinal}`,

@@ -1,19 +1,24 @@
-import type { Clock } from "../../../runtime/clock.ts";
+import type { Clock, Timer } from "../../../runtime/clock.ts";
 import type { Log } from "../../../runtime/log.ts";
 import { formatKey, type Key } from "../../../runtime/objects.ts";
 import { reaches } from "../../../runtime/reach.ts";
 import { DatabaseProbe, type ProbeTarget } from "./database-probe.ts";
 import { type Findings, type NewsBounds, newsOf } from "./findings.ts";
 import { openSession } from "./session.ts";
+import { AnsweredWrites, type WriteSigns } from "./silence.ts";
 
 /** Asks the database of each StemHub, and says what it has learned. */
 export interface DatabaseWatch {
   /** Whom to ask from now on for a StemHub, and what is news of it. Safe to repeat. */
   aim(key: Key, target: ProbeTarget, bounds: NewsBounds): void;
+  /** Asks nobody while there is no primary, and remembers when a write was answered last. Safe to repeat. */
+  rest(key: Key): void;
   /** Asks nobody any more, and knows nothing. */
   forget(key: Key): void;
   /** Undefined where nobody is asked. */
   findingsOf(key: Key): Findings | undefined;
+  /** How writes go, also while there is no primary; undefined where nobody was ever asked. */
+  writesOf(key: Key): WriteSigns | undefined;
   /** Called when there is news of a StemHub's database. Returns the unsubscribe function. */
   onNews(listener: (key: Key) => void): () => void;
 }
@@ -30,7 +35,7 @@ export interface DatabaseWatchOptions {
 }
 
 /** Between two rounds; spread by a tenth either way, so that a thousand databases are not asked at once. */
-const roundMs = 2_000;
+const roundMs = 1_000;
 
 interface Watched {
   readonly probe: DatabaseProbe;
@@ -44,22 +49,49 @@ interface Watched {
 export function watchDatabases(options: DatabaseWatchOptions): DatabaseWatch {
   const { clock, log, signal, random = Math.random, network = { open: openSession, reaches } } = options;
   const watched = new Map<string, Watched>();
+  const answers = new Map<string, AnsweredWrites>();
+  const answersOf = (key: Key): AnsweredWrites => {
+    const known = answers.get(formatKey(key)) ?? new AnsweredWrites(clock);
+    answers.set(formatKey(key), known);
+    return known;
+  };
   const listeners = new Set<(key: Key) => void>();
 
   const start = (key: Key, target: ProbeTarget, bounds: NewsBounds): void => {
     const stop = new AbortController();
+    const writes = answersOf(key);
     const changed = () => {
-      const news = newsOf(probe.findings(), entry.bounds);
+      const news = newsOf(probe.findings(), entry.bounds, writes.silentMs);
       if (news === entry.news || stop.signal.aborted) return;
       entry.news = news;
       for (const listener of listeners) listener(key);
     };
-    const probe = new DatabaseProbe(target, { clock, log, ...network, changed });
+    // A silence is told when it is as long as somebody acts upon, and not with the next round.
+    let silence: Timer | undefined;
+    const tellSilence = () => {
+      silence?.clear();
+      const next = entry.bounds.silenceMs.find((ms) => ms > writes.silentMs);
+      if (next === undefined || stop.signal.aborted) return;
+      silence = clock.setTimer(next - writes.silentMs, () => {
+        changed();
+        tellSilence();
+      });
+    };
+    const answered = () => {
+      writes.answered();
+      tellSilence();
+    };
+    const probe = new DatabaseProbe(target, { clock, log, ...network, answered, changed });
     const entry: Watched = { probe, stop, bounds, target: JSON.stringify(target), news: "" };
-    entry.news = newsOf(probe.findings(), bounds);
+    entry.news = newsOf(probe.findings(), bounds, writes.silentMs);
+    tellSilence();
     watched.set(formatKey(key), entry);
     const ended = AbortSignal.any([signal, stop.signal]);
-    ended.addEventListener("abort", () => probe.close(), { once: true });
+    const close = () => {
+      silence?.clear();
+      probe.close();
+    };
+    ended.addEventListener("abort", close, { once: true });
     const loop = async () => {
       while (!ended.aborted) {
         await probe.look();
@@ -70,6 +102,11 @@ export function watchDatabases(options: DatabaseWatchOptions): DatabaseWatch {
       // A round throws only by a bug; a database that nobody asks would be called well for ever. So the process ends.
       if (!ended.aborted) throw error;
     });
+  };
+
+  const end = (key: Key): void => {
+    watched.get(formatKey(key))?.stop.abort();
+    watched.delete(formatKey(key));
   };
 
   return {
@@ -84,11 +121,22 @@ export function watchDatabases(options: DatabaseWatchOptions): DatabaseWatch {
       if (text === entry.target) return;
       entry.target = text;
       entry.probe.aim(target);
-      entry.news = newsOf(entry.probe.findings(), bounds);
+      entry.news = newsOf(entry.probe.findings(), bounds, answersOf(key).silentMs);
+    },
+    rest: (key) => {
+      end(key);
+      if (!signal.aborted) answersOf(key);
     },
     forget: (key) => {
-      watched.get(formatKey(key))?.stop.abort();
-      watched.delete(formatKey(key));
+      end(key);
+      answers.delete(formatKey(key));
+    },
+    writesOf: (key) => {
+      const writes = answers.get(formatKey(key));
+      if (!writes) return undefined;
+      const { silentMs, answeringForMs } = writes;
+      const findings = watched.get(formatKey(key))?.probe.findings();
+      return { silentMs, answeringForMs, answered: findings?.writes.state === "answered", trouble: findings?.trouble };
     },
     findingsOf: (key) => watched.get(formatKey(key))?.probe.findings(),
     onNews: (listener) => {

@@ -1,0 +1,181 @@
+import type { Clock } from "../../runtime/clock.ts";
+import type { Log } from "../../runtime/log.ts";
+import { formatKey, type Key } from "../../runtime/objects.ts";
+import { type Answer, type Evidence, evidenceOf, type Question, type Record, recorded } from "./evidence.ts";
+import { Turnstile } from "./turnstile.ts";
+
+/** What asks about one capability. */
+export interface Asker {
+  /** Asks once, within `timeoutMs`. Undefined: it could not be asked, and nothing is known. Never throws. */
+  ask(timeoutMs: number, signal: AbortSignal): Promise<readonly Answer[] | undefined>;
+  /** Lets go of what it holds. */
+  close(): void;
+}
+
+/** One probe: what asks, how often, and when its answers are news. */
+export interface ProbeAim {
+  /** Of this StemHub's probes, and in metrics. */
+  readonly probe: string;
+  /** Whom it asks, as text: with another one it is opened anew, and what was learned is kept. */
+  readonly about: string;
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+  /** So many failures in a row are news. */
+  readonly failures: number;
+  readonly open: () => Asker;
+}
+
+/** Asks about the capabilities of each StemHub, and says what it has learned. */
+export interface ModeWatch {
+  /** The probes of a StemHub from now on: others of it end. Safe to repeat. */
+  aim(key: Key, aims: readonly ProbeAim[]): void;
+  /** Asks nobody any more, and knows nothing. */
+  forget(key: Key): void;
+  /** What is known of the answer to a question. */
+  evidenceOf(key: Key, question: Question): Evidence;
+  /** The last answer to it. */
+  lastOf(key: Key, question: Question): Answer | undefined;
+  /** Called when answers may change a mode. Returns the unsubscribe function. */
+  onNews(listener: (key: Key) => void): () => void;
+}
+
+/** What the watch is made of. */
+export interface ModeWatchOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Ends all asking. */
+  readonly signal: AbortSignal;
+  readonly random?: () => number;
+  /** Called for each probe: how long it took, and how long it had waited for its turn. */
+  readonly measured?: (probe: string, seconds: number, waitedSeconds: number) => void;
+}
+
+/**
+ * Probes at once, of all StemHubs. With a thousand of them about 500 a second are due, each of a few ms; where targets hang for
+ * their two seconds the others still have their turn (bench modes-scale).
+ */
+export const mostAtOnce = 200;
+
+/** Between two questions to what is in doubt. */
+const doubtMs = 1_000;
+
+/** What has failed for so long is asked less often again: it may be gone for days. */
+const doubtLastsMs = 60_000;
+const lostPeriodMs = 5_000;
+
+interface Watched {
+  readonly key: Key;
+  readonly aim: ProbeAim;
+  readonly stop: AbortController;
+  readonly records: Map<Question, Record>;
+}
+
+/** Each probe in a loop of its own, until `signal`. */
+export function watchModes(options: ModeWatchOptions): ModeWatch {
+  const { clock, log, signal, random = Math.random, measured = () => undefined } = options;
+  const turnstile = new Turnstile(mostAtOnce);
+  const watched = new Map<string, Map<string, Watched>>();
+  const listeners = new Set<(key: Key) => void>();
+
+  /** Spread by a tenth either way, so that a thousand are not asked at once. */
+  const jittered = (ms: number) => ms * (0.9 + random() / 5);
+
+  const pauseMs = ({ aim, records }: Watched): number => {
+    const failing = [...records.values()].filter(({ failures }) => failures > 0);
+    if (failing.length === 0) return aim.periodMs;
+    const longMs = Math.max(...failing.map(({ sinceMs }) => clock.monotonic() - sinceMs));
+    return Math.min(aim.periodMs, longMs > doubtLastsMs ? lostPeriodMs : doubtMs);
+  };
+
+  const take = (entry: Watched, answers: readonly Answer[]): void => {
+    let news = false;
+    for (const answer of answers) {
+      const before = entry.records.get(answer.question);
+      const after = recorded(before, answer, clock.monotonic());
+      entry.records.set(answer.question, after);
+      const { failures } = entry.aim;
+      // It is known at all, goes well again, or has failed often enough.
+      news ||= !before || (before.failures > 0 && after.failures === 0) || after.failures === failures;
+      if (after.failures === 1) {
+        log.debug({ key: formatKey(entry.key), question: answer.question, reason: answer.trouble }, "a probe failed");
+      }
+    }
+    if (!news) return;
+    for (const listener of listeners) listener(entry.key);
+  };
+
+  const run = async (entry: Watched, ended: AbortSignal): Promise<void> => {
+    const asker = entry.aim.open();
+    try {
+      await clock.sleep(Math.min(entry.aim.periodMs, doubtMs) * random(), ended);
+      while (!ended.aborted) {
+        const due = clock.monotonic();
+        const leave = await turnstile.enter();
+        try {
+          const began = clock.monotonic();
+          const answers = ended.aborted ? undefined : await asker.ask(entry.aim.timeoutMs, ended);
+          if (ended.aborted) return;
+          measured(entry.aim.probe, (clock.monotonic() - began) / 1_000, (began - due) / 1_000);
+          if (answers) take(entry, answers);
+        } finally {
+          leave();
+        }
+        await clock.sleep(jittered(pauseMs(entry)), ended);
+      }
+    } finally {
+      asker.close();
+    }
+  };
+
+  const start = (key: Key, aim: ProbeAim, former: Watched | undefined): Watched => {
+    const records = former?.records ?? new Map<Question, Record>();
+    const entry: Watched = { key, aim, stop: new AbortController(), records };
+    const ended = AbortSignal.any([signal, entry.stop.signal]);
+    run(entry, ended).catch((error: unknown) => {
+      // It throws only by a bug; a capability that nobody asks about would be called well for ever. So the process ends.
+      if (!ended.aborted) throw error;
+    });
+    return entry;
+  };
+
+  const recordOf = (key: Key, question: Question): Record | undefined => {
+    for (const { records } of watched.get(formatKey(key))?.values() ?? []) {
+      const record = records.get(question);
+      if (record) return record;
+    }
+    return undefined;
+  };
+
+  return {
+    aim: (key, aims) => {
+      if (signal.aborted) return;
+      const entries = watched.get(formatKey(key)) ?? new Map<string, Watched>();
+      watched.set(formatKey(key), entries);
+      for (const [probe, entry] of entries) {
+        if (aims.some((aim) => sameAim(aim, entry.aim))) continue;
+        entry.stop.abort();
+        if (!aims.some((aim) => aim.probe === probe)) entries.delete(probe);
+      }
+      for (const aim of aims) {
+        const former = entries.get(aim.probe);
+        if (!former || former.stop.signal.aborted) entries.set(aim.probe, start(key, aim, former));
+      }
+    },
+    forget: (key) => {
+      for (const { stop } of watched.get(formatKey(key))?.values() ?? []) stop.abort();
+      watched.delete(formatKey(key));
+    },
+    evidenceOf: (key, question) => evidenceOf(recordOf(key, question), clock.monotonic()),
+    lastOf: (key, question) => recordOf(key, question)?.last,
+    onNews: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function sameAim(a: ProbeAim, b: ProbeAim): boolean {
+  const facts = ({ about, periodMs, timeoutMs, failures }: ProbeAim) =>
+    [about, periodMs, timeoutMs, failures].join("\n");
+  return facts(a) === facts(b);
+}

@@ -1,0 +1,88 @@
+import { modeKeys } from "../../api/mode-document.ts";
+import { componentsOf } from "../../api/stemhub.ts";
+import { silenceMs } from "../modes/causes.ts";
+import { databaseEvidence } from "../modes/database-evidence.ts";
+import { decideModes, type ModeFacts } from "../modes/decide.ts";
+import type { Question } from "../modes/evidence.ts";
+import { type BesideTheMode, modeConfigMap, publishedMode } from "../modes/published.ts";
+import { childNames } from "../names.ts";
+import { isReadOnly } from "../postgres/strain.ts";
+import type { Deps, Scope } from "../scope.ts";
+import { modeProbes } from "./mode-probes.ts";
+
+/** Silences of the database at which a pass is due. */
+export const silencesToTell: readonly number[] = [silenceMs];
+
+/** Sees to it that the capabilities are asked about, decides what works now, and publishes it before anything else is done. */
+export async function decideMode(scope: Scope, deps: Deps): Promise<void> {
+  const { stemhub, world } = scope;
+  const { modes, log } = deps;
+  const { namespace = "", name } = stemhub.metadata;
+  const key = { namespace, name };
+  modes.watch.aim(key, modeProbes(scope, deps));
+  const configMap = world.configMaps.find(({ metadata }) => metadata.name === childNames(name).mode);
+  const former = publishedMode(stemhub, configMap);
+  const decision = decideModes({ ...modeFacts(scope, deps), former });
+  const { document, flips, reviewInMs } = decision;
+  const flipped = flips.filter(({ epoch }) => former !== undefined && epoch > former.epoch);
+  for (const flip of flipped) log.info({ ...key, ...flip }, "a mode changes");
+  await scope.apply(modeConfigMap(stemhub, document, scope.besideTheMode ?? live(configMap?.data)));
+  scope.mode = decision;
+  modes.metrics.tell(key, document);
+  modes.metrics.flipped(key, flipped);
+  if (reviewInMs !== undefined) scope.comeBackAfter(reviewInMs);
+}
+
+/** What the mode is decided by, but for what is published. */
+function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFacts, "former"> {
+  const { stemhub, world } = scope;
+  const { namespace = "", name } = stemhub.metadata;
+  const key = { namespace, name };
+  const { primary, members } = world.topology;
+  const evidenceOf = (question: Question) => modes.watch.evidenceOf(key, question);
+  const { changing, isolated, ...database } = databaseEvidence({
+    primary: primary !== undefined,
+    candidate: members.some(({ pod, ready, inSync }) => pod !== primary && ready && inSync),
+    switchover: scope.switchover?.phase === "Requested",
+    writes: databases.writesOf(key),
+    reads: evidenceOf("reads"),
+    lastRead: modes.watch.lastOf(key, "reads"),
+  });
+  const components = new Set(componentsOf(stemhub).map((component) => component.name));
+  const told = stemhub.status?.modes?.capabilities.find((capability) => capability.name === "database");
+  const available = stemhub.status?.conditions?.find(({ type }) => type === "DatabaseAvailable");
+  return {
+    stemhub: name,
+    flips: stemhub.status?.modes?.flips ?? [],
+    evidence: {
+      ...database,
+      storageReads: evidenceOf("storageReads"),
+      storageWrites: evidenceOf("storageWrites"),
+      collaboration: evidenceOf("collaboration"),
+      dawParsing: evidenceOf("dawParsing"),
+      auth: evidenceOf("auth"),
+    },
+    database: {
+      started: primary !== undefined || (told ? told.reason !== "Starting" : available?.status === "True"),
+      changing,
+      isolated,
+      volumeFull: scope.warnings.find(({ reason }) => reason === "VolumeFull")?.message,
+      liftedForMs: modes.lifts.liftedForMs(key, isReadOnly(scope.warnings, scope.readOnlyChosen)),
+    },
+    uses: {
+      storage: stemhub.spec.storage !== undefined,
+      collaboration: components.has("collaboration"),
+      dawParsing: stemhub.spec.dawParsing !== undefined,
+      auth: components.has("auth"),
+    },
+    queue: scope.queue,
+    settings: stemhub.spec.modes,
+    now: clock.now(),
+  };
+}
+
+/** What others have put beside the mode stays as long as they do not say otherwise: a new leader has not asked them yet. */
+function live(data: unknown): BesideTheMode {
+  const { [modeKeys.keys]: keys, [modeKeys.revocations]: revocations } = (data ?? {}) as Record<string, string>;
+  return { ...(keys === undefined ? {} : { keys }), ...(revocations === undefined ? {} : { revocations }) };
+}

@@ -1,0 +1,44 @@
+import type { Clock } from "../../../runtime/clock.ts";
+import type { WriteTrouble } from "./findings.ts";
+
+/** How the writes to one database go, whichever member was primary. Units: ms. */
+export interface WriteSigns {
+  /** Since the last write that was answered; since asking began where none was. */
+  readonly silentMs: number;
+  /** For how long writes have been answered without a pause. */
+  readonly answeringForMs: number;
+  /** The present primary has answered one. */
+  readonly answered: boolean;
+  /** Why the last one has no answer. */
+  readonly trouble: WriteTrouble | undefined;
+}
+
+/** Twice the time between two writes, and a little: a longer pause is one. */
+const pauseMs = 2_500;
+
+/** When writes to one database were answered. It outlives a change of its primary. */
+export class AnsweredWrites {
+  readonly #clock: Clock;
+  #lastMs: number;
+  #sinceMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lastMs = clock.monotonic();
+    this.#sinceMs = this.#lastMs;
+  }
+
+  answered(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#lastMs > pauseMs) this.#sinceMs = now;
+    this.#lastMs = now;
+  }
+
+  get silentMs(): number {
+    return this.#clock.monotonic() - this.#lastMs;
+  }
+
+  get answeringForMs(): number {
+    return this.#clock.monotonic() - this.#sinceMs;
+  }
+}
