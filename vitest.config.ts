@@ -34,9 +34,10 @@ const alone = ["install", "app", "nodes", "api-server", "database-image"].map((n
 const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000, hookTimeout: 180_000 };
 
 /**
- * Five projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
- * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm; `e2e` proves what the platform does on
- * a cluster, which its set-up brings up where there is none, `e2e-alone` first and file by file.
+ * Six projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
+ * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm; `nginx` runs the gateway's configuration
+ * and modules in the nginx of its image; `e2e` proves what the platform does on a cluster, which its set-up brings up where
+ * there is none, `e2e-alone` first and file by file.
  */
 export default defineConfig({
   test: {
@@ -46,7 +47,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{operator,workloads,e2e,bench,charts}/**/*.test.ts"],
-          exclude: ["**/*.apiserver.test.ts", "**/*.helm.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.apiserver.test.ts", "**/*.helm.test.ts", "**/*.nginx.test.ts", "**/node_modules/**"],
         },
       },
       {
@@ -64,6 +65,15 @@ export default defineConfig({
           include: ["charts/**/*.helm.test.ts"],
           testTimeout: 60_000,
           // Hooks fetch and build programs where there are none yet.
+          hookTimeout: 1_200_000,
+        },
+      },
+      {
+        test: {
+          name: "nginx",
+          include: ["{operator,workloads}/**/*.nginx.test.ts"],
+          testTimeout: 60_000,
+          // The first one builds the gateway's image, where there is none yet.
           hookTimeout: 1_200_000,
         },
       },

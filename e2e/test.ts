@@ -54,6 +54,7 @@ async function main(): Promise<void> {
     },
     [
       { name: "chart tests", needs: ["programs and images"], run: () => vitest("helm", reports) },
+      { name: "gateway tests", needs: ["programs and images"], run: () => vitest("nginx", reports) },
       { name: "API server tests", needs: ["programs and images"], run: () => vitest("apiserver", reports) },
       { name: "example app", needs: ["programs and images"], run: () => testExampleApp() },
     ],

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Progress } from "../progress.ts";
@@ -25,7 +25,13 @@ const table = {
   operator: { dockerfile: "Dockerfile", inputs: ["package.json", "package-lock.json", "operator"] },
   postgres: { dockerfile: "workloads/postgres/Dockerfile", inputs: ["workloads/postgres", "workloads/certificates"] },
   "database-proxy": { dockerfile: "workloads/database-proxy/Dockerfile", inputs: ["workloads/database-proxy"] },
-  gateway: { dockerfile: "workloads/gateway/Dockerfile", inputs: ["workloads/gateway", "workloads/certificates"] },
+  gateway: {
+    dockerfile: "workloads/gateway/Dockerfile",
+    inputs: [
+      ...["package.json", "package-lock.json", "operator/api", "operator/runtime"],
+      ...["workloads/gateway", "workloads/certificates"],
+    ],
+  },
   "example-api": { dockerfile: "examples/app/api/Dockerfile", inputs: exampleApi },
 } as const satisfies Record<string, { dockerfile: string; inputs: readonly string[] }>;
 
@@ -90,6 +96,37 @@ export interface NamedImage extends Image {
 async function imageOf(name: ImageName): Promise<NamedImage> {
   const ref = await imageRef(name);
   return { name, ref, archive: join(folder(), `${ref.replace(/[/:]/g, "-")}.tar`) };
+}
+
+/**
+ * The files of an image, unpacked below the cache, for tests that run its programs on this machine; returns the folder,
+ * which nobody may change. They are those of the present Dockerfile, but what it copies may be older: a test brings the
+ * sources that it is about itself. Builds the image where there is none. Errors: those of buildImages.
+ */
+export async function unpackedImage(name: ImageName, progress: Progress): Promise<string> {
+  const key = await inputsHash(root, [table[name].dockerfile]);
+  const target = join(cacheDirectory(), "unpacked", `${name}-${key}`);
+  if (await exists(target)) return target;
+  const [image] = await buildImages([name], progress);
+  return withLock(`unpacked:${target}`, progress, async () => {
+    if (image && !(await exists(target))) await unpack(image.archive, target);
+    return target;
+  });
+}
+
+/** Layers over each other. No Dockerfile of ours removes what a lower layer has, so there are no whiteouts to heed. */
+async function unpack(archive: string, target: string): Promise<void> {
+  const unfinished = `${target}.new`;
+  const packed = `${target}.packed`;
+  for (const folder of [unfinished, packed]) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+  }
+  await run("tar", ["-xf", archive, "-C", packed]);
+  const manifest: [{ Layers: string[] }] = JSON.parse(await readFile(join(packed, "manifest.json"), "utf8"));
+  for (const layer of manifest[0].Layers) await run("tar", ["-xf", join(packed, layer), "-C", unfinished]);
+  await rm(packed, { recursive: true });
+  await rename(unfinished, target);
 }
 
 /** Somebody may edit a file while it is built: what the tag says and what is inside would differ, so it is built again. */

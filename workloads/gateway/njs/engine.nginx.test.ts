@@ -1,0 +1,82 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { aModeDocument } from "../testing/mode.ts";
+import { freePort, TestNginx } from "../testing/nginx.ts";
+
+/** The least that the module needs around it. */
+const configuration = (port: number) => `
+load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
+worker_processes 2;
+error_log /dev/stderr warn;
+pid /tmp/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+  js_import gateway from /usr/local/lib/stemhub/gateway.js;
+  js_shared_dict_zone zone=stemhub:4M;
+  js_set $stemhub_state gateway.state;
+  server { listen 127.0.0.1:${port}; location / { return 200 $stemhub_state; } }
+  server {
+    listen unix:/run/stemhub/nginx.sock;
+    client_max_body_size 2m; client_body_buffer_size 2m;
+    location = /hand-over { js_content gateway.handOver; }
+  }
+}`;
+
+let nginx: TestNginx;
+let port: number;
+
+beforeAll(async () => {
+  port = await freePort();
+  nginx = await TestNginx.prepare({ configuration: configuration(port) });
+  await nginx.start(port);
+});
+afterAll(() => nginx?.stop());
+
+const stateNow = async () => (await fetch(`http://127.0.0.1:${port}/`)).text();
+
+/** What the mode-agent does: a PUT over the Unix socket. */
+function handOver(body: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const options = { socketPath: `${nginx.sockets}/nginx.sock`, path: "/hand-over", method: "PUT" };
+    const sent = request(options, (answer) => {
+      answer.resume();
+      answer.on("end", () => resolve(answer.statusCode));
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+const modeAt = (epoch: number, database: "Normal" | "ReadOnly") =>
+  JSON.stringify({ mode: JSON.stringify(aModeDocument({ epoch, database })) });
+
+test("given no mode yet, then none is said", async () => {
+  expect(await stateNow()).toBe("");
+});
+
+test("a mode that is handed over holds for every worker at once, and across a reload", async () => {
+  expect(await handOver(modeAt(7, "ReadOnly"))).toBe(204);
+  for (let i = 0; i < 20; i++) expect(await stateNow()).toBe("ReadOnly 7 database=ReadOnly");
+  nginx.reload();
+  for (let i = 0; i < 20; i++) expect(await stateNow()).toBe("ReadOnly 7 database=ReadOnly");
+});
+
+test("an older epoch is refused, and the newer mode stays", async () => {
+  expect(await handOver(modeAt(6, "Normal"))).toBe(409);
+  expect(await stateNow()).toBe("ReadOnly 7 database=ReadOnly");
+});
+
+test("what is no JSON is refused, and the mode stays", async () => {
+  expect(await handOver('{"mode": "{"}')).toBe(400);
+  expect(await stateNow()).toBe("ReadOnly 7 database=ReadOnly");
+});
+
+test("a set of keys and revocations as large as a ConfigMap has room", async () => {
+  const half = JSON.stringify({ keys: "k".repeat(500_000) });
+  expect(await handOver(JSON.stringify({ jwks: half, revocations: half }))).toBe(204);
+  expect(await handOver(modeAt(8, "Normal"))).toBe(204);
+  expect(await stateNow()).toBe("Normal 8 ");
+});

@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { unpackedImage } from "../../../e2e/cluster/images.ts";
+import { silentProgress } from "../../../e2e/progress.ts";
+import { run } from "../../../e2e/support/command.ts";
+import { buildGateway } from "../build.ts";
+
+/** The uid of the image. */
+const uid = 65532;
+const startDeadlineMs = 10_000;
+
+/** What a gateway is started with. */
+export interface GatewayFiles {
+  /** The text of nginx.conf. */
+  readonly configuration: string;
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Instead of the gateway's own module: one that was built for a test. */
+  readonly buildModule?: (outfile: string) => Promise<void>;
+}
+
+/**
+ * The gateway's nginx with its njs, out of its image, as a process on this machine: in a mount namespace of its own where
+ * the image is the root folder and what a pod mounts is this test's. The network is the machine's.
+ *
+ * Assumes root, as the local cluster does.
+ */
+export class TestNginx {
+  /** Where the pod's Unix sockets are, seen from outside. */
+  readonly sockets: string;
+  readonly #folder: string;
+  readonly #logFile: string;
+  readonly #command: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(folder: string, root: string) {
+    this.#folder = folder;
+    this.#logFile = join(folder, "log");
+    this.sockets = join(folder, "sockets");
+    const mounts = [
+      ...["dev", "proc"].map((name) => `mount --rbind /${name} ${root}/${name}`),
+      ...[
+        ["tmp", "tmp"],
+        ["etc", "etc/stemhub"],
+        ["sockets", "run/stemhub"],
+        ["lib", "usr/local/lib/stemhub"],
+      ].map(([from, to]) => `mount --bind ${folder}/${from} ${root}/${to}`),
+    ];
+    const nginx = "nginx -c /etc/stemhub/gateway/nginx.conf -e /dev/stderr";
+    const enter = `exec chroot --userspec=${uid}:${uid} ${root} ${nginx}`;
+    this.#command = ["--mount", "sh", "-ec", `${mounts.join("\n")}\n${enter} "$@"`, "sh"];
+  }
+
+  /** Lays out the files and starts nothing. */
+  static async prepare(files: GatewayFiles): Promise<TestNginx> {
+    if (process.getuid?.() !== 0) throw new Error("the image's nginx runs in a root folder of its own: be root");
+    const root = await unpackedImage("gateway", silentProgress);
+    const folder = await mkdtemp(join(tmpdir(), "gateway-"));
+    await chmod(folder, 0o755);
+    for (const name of ["tmp", "etc/gateway", "etc/tls", "sockets", "lib"])
+      await mkdir(join(folder, name), { recursive: true });
+    for (const name of ["etc/stemhub", "run/stemhub", "usr/local/lib/stemhub"])
+      await mkdir(join(root, name), { recursive: true });
+    await writeFile(join(folder, "etc/gateway/nginx.conf"), files.configuration);
+    await writeFile(join(folder, "tmp/resolver.conf"), "resolver 127.0.0.1;\n");
+    if (files.tls) {
+      await writeFile(join(folder, "etc/tls/tls.crt"), files.tls.cert);
+      await writeFile(join(folder, "etc/tls/tls.key"), files.tls.key);
+    }
+    await (files.buildModule ?? buildGateway)(join(folder, "lib/gateway.js"));
+    await writeFile(join(folder, "log"), "");
+    for (const name of ["tmp", "sockets", "log"]) await chown(join(folder, name), uid, uid);
+    return new TestNginx(folder, root);
+  }
+
+  /** What nginx says of its configuration. Errors: CommandError with its words when it refuses it. */
+  async check(): Promise<void> {
+    await run("unshare", [...this.#command, "-t"]);
+  }
+
+  /** Starts it and waits until `port` answers. Errors: with its log when it ends or does not answer within 10 s. */
+  async start(port: number): Promise<void> {
+    // A file: nginx opens /dev/stderr by that name, which it cannot where that is one of Node's pipes.
+    const log = await open(this.#logFile, "a");
+    const stdio = ["ignore", log.fd, log.fd] as const;
+    const child = spawn("unshare", [...this.#command, "-g", "daemon off;"], { stdio: [...stdio] });
+    await log.close();
+    this.#process = child;
+    const deadline = performance.now() + startDeadlineMs;
+    while (!(await answers(port))) {
+      if (child.exitCode !== null || performance.now() > deadline)
+        throw new Error(`nginx did not start:\n${await this.log()}`);
+      await sleep(20);
+    }
+  }
+
+  /** Reads its configuration again, as after a changed certificate; resolves when the signal is sent. */
+  reload(): void {
+    this.#process?.kill("SIGHUP");
+  }
+
+  /** Everything that it has written: access log, warnings and errors. */
+  log(): Promise<string> {
+    return readFile(this.#logFile, "utf8");
+  }
+
+  /** Ends it, and removes its files. */
+  async stop(): Promise<void> {
+    if (this.#process && this.#process.exitCode === null) {
+      this.#process.kill("SIGTERM");
+      await once(this.#process, "exit");
+    }
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    await fetch(`http://127.0.0.1:${port}/`, { redirect: "manual" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A port of the loopback interface that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
