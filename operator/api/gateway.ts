@@ -18,35 +18,87 @@ const nodePort = (what: string) =>
 
 const timeout = z.int().min(1).max(3600);
 
+const urlPath = (name: string, what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(256)
+    .meta(
+      field(what, [
+        matching(
+          "^/[A-Za-z0-9._~/-]*$",
+          `gateway.routes.${name} must begin with / and hold letters, digits and . _ ~ - / only: write it like /api/`,
+        ),
+        {
+          rule: "!self.startsWith('/.well-known/stemhub')",
+          message: `gateway.routes.${name} may not be below /.well-known/stemhub, which the gateway answers itself: choose another`,
+        },
+      ]),
+    );
+
+/** Capabilities that a route can name; the database is every route's, unless its `writes` say Pass. */
+export const routeCapabilities = ["storage", "collaboration", "dawParsing", "auth"] as const;
+
+/** What becomes of a route's writes while the database takes none. */
+export const writesMarks = ["Refuse", "Critical", "Pass"] as const;
+
 const routeSchema = z
   .object({
-    path: z
-      .string()
-      .min(1)
-      .max(256)
-      .meta(
-        field(
-          "Prefix of the request's path, which is passed on whole; the longest that fits wins. A prefix may appear once.",
-          [
-            matching(
-              "^/[A-Za-z0-9._~/-]*$",
-              "gateway.routes.path must begin with / and hold letters, digits and . _ ~ - / only: write it like /api/",
-            ),
-            {
-              rule: "!self.startsWith('/.well-known/stemhub')",
-              message:
-                "gateway.routes.path may not be below /.well-known/stemhub, which the gateway answers itself: choose another",
-            },
-          ],
-        ),
-      ),
+    path: urlPath(
+      "path",
+      "Prefix of the request's path, which is passed on whole; the longest that fits wins. A prefix may appear once.",
+    ),
     component: z.enum(componentNames).meta(field("Component that answers; it must be in components.")),
     bodySize: bytes("Most that a request's body may hold; gateway.limits.bodySize where absent.", "1Ki").optional(),
     timeoutSeconds: timeout
       .meta(field("Seconds that the component may take to answer; gateway.limits.timeoutSeconds where absent."))
       .optional(),
+    writes: z
+      .enum(writesMarks)
+      .default("Refuse")
+      .meta(
+        field(
+          "What becomes of POST, PUT, PATCH and DELETE while the database is ReadOnly. Refuse: answered with its notice. Critical (auth, payments): likewise, and every request is refused while auth is Unavailable. Pass: the route does without the database, and is not even held back while that is Unavailable.",
+        ),
+      ),
+    capability: z
+      .enum(routeCapabilities)
+      .meta(
+        field(
+          "What the route cannot do without, beside the database: answered with its notice while that is not Normal. While storage is Degraded, reads pass.",
+        ),
+      )
+      .optional(),
+    fallback: urlPath(
+      "fallback",
+      "Path that is asked instead while dawParsing is not Normal, at the component of the route that it falls under; the answer has the header X-StemHub-Fallback.",
+    ).optional(),
+    rateLimit: z
+      .object({
+        requestsPerSecond: z
+          .int()
+          .min(1)
+          .max(10_000)
+          .meta(field("Requests a second that one client address may send, at each gateway pod.")),
+        burst: z
+          .int()
+          .min(0)
+          .max(10_000)
+          .default(20)
+          .meta(field("How many more it may send at once before it is answered with 429.")),
+      })
+      .meta(field("How often one client may ask; absent: as often as it likes."))
+      .optional(),
   })
-  .meta(field("One route: a prefix and the component that answers, with limits of its own."));
+  .meta(
+    field("One route: a prefix and the component that answers, with limits of its own.", [
+      {
+        rule: "!has(self.fallback) || has(self.capability) && self.capability == 'dawParsing'",
+        message:
+          "gateway.routes.fallback is for what needs DAW parsing: set the route's capability to dawParsing, or remove it",
+      },
+    ]),
+  );
 
 /** A route, defaults filled in. */
 export type Route = z.output<typeof routeSchema>;
@@ -157,10 +209,17 @@ export const gatewaySchema = z
       .array(routeSchema)
       .min(1)
       .meta(
-        field("Where requests go. Where absent: /api/ to api and / to web, or / to api when there is no web.", [], {
-          maxItems: 64,
-          ...keyedBy("path"),
-        }),
+        field(
+          "Where requests go. Where absent: /api/ to api and / to web, or / to api when there is no web.",
+          [
+            {
+              rule: "self.all(r, !has(r.fallback) || self.exists(s, r.fallback.startsWith(s.path)))",
+              message:
+                "gateway.routes.fallback must fall under a route: add one whose path it begins with, or choose another",
+            },
+          ],
+          { maxItems: 64, ...keyedBy("path") },
+        ),
       )
       .optional(),
   })

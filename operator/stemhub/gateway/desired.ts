@@ -5,6 +5,7 @@ import { childMetadata, podLabels, selectorLabels, serviceSelector } from "../me
 import { childNames } from "../names.ts";
 import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
+import { socketsFolder } from "./mode.ts";
 import { gatewayPorts, nginxConfiguration } from "./nginx.ts";
 
 /** The uid of the gateway's image. */
@@ -104,6 +105,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
           volumeMounts: [
             { name: "configuration", mountPath: "/etc/stemhub/gateway", readOnly: true },
             { name: "tls", mountPath: "/etc/stemhub/tls", readOnly: true },
+            { name: "sockets", mountPath: socketsFolder },
             { name: "tmp", mountPath: "/tmp" },
           ],
         },
@@ -114,6 +116,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
           name: "tls",
           secret: { secretName: stemhub.spec.gateway.tls.secretName ?? names.gatewayTls, defaultMode: 0o440 },
         },
+        { name: "sockets", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
         { name: "tmp", emptyDir: {} },
       ],
     },

@@ -11,7 +11,8 @@ const configuration = (gateway: object = {}, spec: object = both) =>
   nginxConfiguration(aStemHub({ ...spec, gateway }), "cluster.local");
 /** The text of the location of a path, in the server that speaks TLS. */
 const locationOf = (text: string, path: string) =>
-  text.split("listen 8443")[1]?.match(new RegExp(`location ${path} \\{[^}]*\\}`))?.[0] ?? "";
+  text.split("listen 8443")[1]?.match(new RegExp(`    location ${path} \\{( [^\n]*\\}|\n.*?\n    \\})`, "s"))?.[0] ??
+  "";
 
 describe("given no routes in the spec, then they are", () => {
   test.each([
@@ -39,8 +40,8 @@ test("whatever routes are written in whatever order, they come longest prefix fi
 describe("the configuration", () => {
   test("sends a path to its component's Service and port, by a name that is resolved while serving", () => {
     const text = configuration();
-    expect(locationOf(text, "/api/")).toContain('set $component "studio-api.music.svc.cluster.local"');
-    expect(locationOf(text, "/api/")).toContain("proxy_pass http://$component:9000");
+    expect(locationOf(text, "/api/")).toContain('set $component "studio-api.music.svc.cluster.local:9000"');
+    expect(locationOf(text, "/api/")).toContain("proxy_pass http://$component;");
     expect(locationOf(text, "/")).toContain("studio-web");
   });
 

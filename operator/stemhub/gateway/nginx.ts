@@ -1,41 +1,11 @@
 import type { Route, StemHub } from "../../api/stemhub.ts";
 import { childNames, serviceHost } from "../names.ts";
-import { routesOf } from "./routes.ts";
+import { modeHeaders, modeInHttp, modeInLocation, modeInServer, writeFilters } from "./mode.ts";
+import { problemLines } from "./problems.ts";
+import { routeOf, routesOf } from "./routes.ts";
 
 /** Ports of a gateway pod. */
 export const gatewayPorts = { http: 8080, https: 8443, health: 8081 } as const;
-
-/** What a user is told when nobody could answer: what happened, and what to do. */
-const problems = [
-  { status: 404, title: "Not found", detail: "There is nothing at this address." },
-  {
-    status: 413,
-    title: "Too large",
-    detail: "The request is larger than this address accepts. Send it in smaller parts.",
-  },
-  { status: 414, title: "Address too long", detail: "The address of the request is too long." },
-  { status: 408, title: "Too slow", detail: "The request took too long to arrive. Try again." },
-  {
-    status: 431,
-    title: "Headers too large",
-    detail: "The headers of the request are too large. Clear the cookies of this site and try again.",
-  },
-  {
-    status: 502,
-    title: "Not reachable",
-    detail: "The service behind this address could not be reached. Try again in a moment.",
-  },
-  {
-    status: 503,
-    title: "Not available",
-    detail: "The service behind this address is not available. Try again in a moment.",
-  },
-  {
-    status: 504,
-    title: "No answer in time",
-    detail: "The service behind this address did not answer in time. Try again in a moment.",
-  },
-] as const;
 
 /**
  * nginx's configuration.
@@ -50,7 +20,8 @@ export function nginxConfiguration(stemhub: StemHub, clusterDomain: string): str
   const { gateway } = stemhub.spec;
   const { bodySize, timeoutSeconds } = gateway.limits;
   const trusted = gateway.trustedProxies;
-  return `worker_processes 2;
+  return `load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
+worker_processes 2;
 error_log /dev/stderr warn;
 pid /tmp/nginx.pid;
 worker_shutdown_timeout 60s;
@@ -69,7 +40,7 @@ http {
   include /tmp/resolver.conf;
 
   log_format json escape=json '{"time":"$time_iso8601","request_id":"$request_id_out","client":"$remote_addr","method":"$request_method",'
-    '"path":"$uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
+    '"path":"$uri","mode":"$stemhub_mode","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
     '"upstream_status":"$upstream_status","upstream_seconds":"$upstream_response_time"}';
   access_log /dev/stdout json;
 
@@ -88,6 +59,10 @@ ${trusted.map((network) => `  set_real_ip_from ${network};`).join("\n")}
   map "$from_trusted_proxy:$http_x_forwarded_proto" $scheme_out {
     default $scheme;
     "~^1:(?<proto>https?)$" $proto;
+  }
+  map $https $strict_transport {
+    default "";
+    on "max-age=31536000";
   }
   map $http_upgrade $connection_out {
     default close;
@@ -114,12 +89,11 @@ ${trusted.map((network) => `  set_real_ip_from ${network};`).join("\n")}
   proxy_set_header X-Forwarded-Host $host;
   proxy_set_header X-Forwarded-Port "";
   proxy_set_header Forwarded "";
-  # Ours to say, nobody else's.
-  proxy_set_header X-StemHub-Mode "";
-  proxy_set_header X-StemHub-User "";
   proxy_set_header Upgrade $http_upgrade;
   proxy_set_header Connection $connection_out;
 
+${modeInHttp()}
+${rateLimitZones(stemhub)}
   ssl_certificate /etc/stemhub/tls/tls.crt;
   ssl_certificate_key /etc/stemhub/tls/tls.key;
   ssl_protocols TLSv1.2 TLSv1.3;
@@ -145,8 +119,7 @@ ${body(stemhub, clusterDomain)}
     listen ${gatewayPorts.https} ssl default_server;
     http2 on;
     server_name _;
-${gateway.host === undefined ? "" : unknownHost(gateway.host)}    add_header Strict-Transport-Security "max-age=31536000" always;
-${body(stemhub, clusterDomain)}
+${gateway.host === undefined ? "" : unknownHost(gateway.host)}${body(stemhub, clusterDomain)}
   }
 }
 `;
@@ -158,42 +131,78 @@ function unknownHost(host: string): string {
 }
 
 function body(stemhub: StemHub, clusterDomain: string): string {
-  const locations = routesOf(stemhub).map((route) => location(route, stemhub, clusterDomain));
+  const routes = routesOf(stemhub);
   return [
-    "    add_header X-Request-Id $request_id_out always;",
-    "    add_header X-Content-Type-Options nosniff always;",
-    ...problems.map(({ status }) => `    error_page ${status} @problem_${status};`),
-    ...problems.map(problemLocation),
-    ...locations,
-    ...(routesOf(stemhub).some((route) => route.path === "/") ? [] : ["    location / { return 404; }"]),
+    ...everyAnswer.map((line) => `    ${line}`),
+    ...problemLines(everyAnswer),
+    ...modeInServer(everyAnswer),
+    ...routes.map((route, index) => location(route, index, { stemhub, routes, clusterDomain })),
+    ...(routes.some((route) => route.path === "/") ? [] : ["    location / { return 404; }"]),
   ].join("\n");
 }
 
+/** Headers of every answer. A location that adds one of its own loses these, and must repeat them. */
+const everyAnswer: readonly string[] = [
+  "add_header X-Request-Id $request_id_out always;",
+  "add_header X-Content-Type-Options nosniff always;",
+  "add_header Strict-Transport-Security $strict_transport always;",
+  ...modeHeaders,
+];
+
+interface Surroundings {
+  readonly stemhub: StemHub;
+  readonly routes: readonly Route[];
+  readonly clusterDomain: string;
+}
+
 /** nginx's own prefix rule is the longest one wins, whatever the order. */
-function location(route: Route, stemhub: StemHub, clusterDomain: string): string {
-  const service = childNames(stemhub.metadata.name).component(route.component);
-  const host = serviceHost(service, stemhub.metadata.namespace ?? "", clusterDomain);
-  const port = stemhub.spec.components[route.component]?.port ?? 8080;
+function location(route: Route, index: number, around: Surroundings): string {
   const limits = [
     ...(route.bodySize === undefined ? [] : [`      client_max_body_size ${nginxSize(route.bodySize)};`]),
     ...(route.timeoutSeconds === undefined
       ? []
       : [`      proxy_read_timeout ${route.timeoutSeconds}s;`, `      proxy_send_timeout ${route.timeoutSeconds}s;`]),
+    ...(route.rateLimit === undefined
+      ? []
+      : [`      limit_req zone=route_${index} burst=${route.rateLimit.burst} nodelay;`]),
   ];
   return [
     `    location ${route.path} {`,
     ...limits,
+    ...modeInLocation(route),
     // By variable: the name is resolved while serving, so a Service that is not there yet does not stop nginx.
-    `      set $component "${host}";`,
-    `      proxy_pass http://$component:${port};`,
+    `      set $component "${address(route, around)}";`,
+    "      proxy_pass http://$component;",
+    `      if ($request_method !~ "^(GET|HEAD|OPTIONS)$") { ${writeFilters} }`,
+    ...fallback(route, around),
     "    }",
   ].join("\n");
 }
 
-/** RFC 9457, made here because nobody behind could. */
-function problemLocation({ status, title, detail }: (typeof problems)[number]): string {
-  const document = JSON.stringify({ type: "about:blank", title, status, detail });
-  return `    location @problem_${status} { default_type application/problem+json; add_header X-Request-Id $request_id_out always; add_header Cache-Control no-store always; return ${status} '${document}'; }`;
+/** Last of all, since `break` ends what the location has to say; and so it has the filters of writes once more. */
+function fallback(route: Route, around: Surroundings): string[] {
+  if (route.fallback === undefined) return [];
+  const answering = routeOf(route.fallback, around.routes);
+  // CEL asks for one.
+  if (!answering) return [];
+  const target = `set $component "${address(answering, around)}"; set $stemhub_fallback true; rewrite ^ ${route.fallback} break;`;
+  return [`      if ($stemhub_gate = fallback) { ${writeFilters} ${target} }`];
+}
+
+function address({ component }: Route, { stemhub, clusterDomain }: Surroundings): string {
+  const service = childNames(stemhub.metadata.name).component(component);
+  const port = stemhub.spec.components[component]?.port ?? 8080;
+  return `${serviceHost(service, stemhub.metadata.namespace ?? "", clusterDomain)}:${port}`;
+}
+
+/** 10 MB know 160,000 addresses; where they run out, the oldest is forgotten. */
+function rateLimitZones(stemhub: StemHub): string {
+  const zones = routesOf(stemhub).flatMap(({ rateLimit }, index) =>
+    rateLimit === undefined
+      ? []
+      : [`  limit_req_zone $binary_remote_addr zone=route_${index}:10m rate=${rateLimit.requestsPerSecond}r/s;`],
+  );
+  return ["  limit_req_status 429;", "  limit_req_log_level notice;", ...zones].join("\n");
 }
 
 /** A Kubernetes quantity in bytes: nginx knows only k, m and g. */

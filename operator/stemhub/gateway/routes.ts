@@ -12,9 +12,14 @@ export function routesOf({ spec }: StemHub): readonly Route[] {
 function defaultRoutes({ api, web }: StemHub["spec"]["components"]): Route[] {
   if (api && web) {
     return [
-      { path: "/api/", component: "api" },
-      { path: "/", component: "web" },
+      { path: "/api/", component: "api", writes: "Refuse" },
+      { path: "/", component: "web", writes: "Refuse" },
     ];
   }
-  return [{ path: "/", component: web ? "web" : "api" }];
+  return [{ path: "/", component: web ? "web" : "api", writes: "Refuse" }];
+}
+
+/** The route that answers a path: the longest prefix. Undefined where none does. */
+export function routeOf(path: string, routes: readonly Route[]): Route | undefined {
+  return routes.filter((route) => path.startsWith(route.path)).sort((a, b) => b.path.length - a.path.length)[0];
 }

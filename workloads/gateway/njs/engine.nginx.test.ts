@@ -35,7 +35,8 @@ beforeAll(async () => {
 });
 afterAll(() => nginx?.stop());
 
-const stateNow = async () => (await fetch(`http://127.0.0.1:${port}/`)).text();
+/** On a connection of its own: a reload closes those that are kept. */
+const stateNow = async () => (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } })).text();
 
 /** What the mode-agent does: a PUT over the Unix socket. */
 function handOver(body: string): Promise<number | undefined> {

@@ -1,5 +1,7 @@
 import { handOver } from "./handlers/hand-over.ts";
-import { state } from "./handlers/variables.ts";
+import { mode } from "./handlers/mode.ts";
+import { problem, replaceBody, replaceHeaders, retryAfter } from "./handlers/refusal.ts";
+import { state, verdict } from "./handlers/variables.ts";
 
 /** What nginx.conf names as gateway.NAME. */
-export default { handOver, state };
+export default { handOver, mode, problem, replaceBody, replaceHeaders, retryAfter, state, verdict };

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { unpackedImage } from "../../../e2e/cluster/images.ts";
 import { silentProgress } from "../../../e2e/progress.ts";
-import { run } from "../../../e2e/support/command.ts";
 import { buildGateway } from "../build.ts";
 
 /** The uid of the image. */
@@ -77,24 +76,31 @@ export class TestNginx {
     return new TestNginx(folder, root);
   }
 
-  /** What nginx says of its configuration. Errors: CommandError with its words when it refuses it. */
+  /** Lets nginx judge its configuration. Errors: with its words when it refuses it. */
   async check(): Promise<void> {
-    await run("unshare", [...this.#command, "-t"]);
+    const [code] = await once(await this.#spawn("-t"), "exit");
+    if (code !== 0) throw new Error(`nginx refuses its configuration:\n${await this.log()}`);
   }
 
   /** Starts it and waits until `port` answers. Errors: with its log when it ends or does not answer within 10 s. */
   async start(port: number): Promise<void> {
-    // A file: nginx opens /dev/stderr by that name, which it cannot where that is one of Node's pipes.
-    const log = await open(this.#logFile, "a");
-    const stdio = ["ignore", log.fd, log.fd] as const;
-    const child = spawn("unshare", [...this.#command, "-g", "daemon off;"], { stdio: [...stdio] });
-    await log.close();
+    const child = await this.#spawn("-g", "daemon off;");
     this.#process = child;
     const deadline = performance.now() + startDeadlineMs;
     while (!(await answers(port))) {
       if (child.exitCode !== null || performance.now() > deadline)
         throw new Error(`nginx did not start:\n${await this.log()}`);
       await sleep(20);
+    }
+  }
+
+  /** Its words go to a file: it opens /dev/stderr by that name, which it cannot where that is one of Node's pipes. */
+  async #spawn(...args: readonly string[]): Promise<ChildProcess> {
+    const log = await open(this.#logFile, "a");
+    try {
+      return spawn("unshare", [...this.#command, ...args], { stdio: ["ignore", log.fd, log.fd] });
+    } finally {
+      await log.close();
     }
   }
 

@@ -1,3 +1,5 @@
+// biome-ignore lint/style/useNodejsImportProtocol: it is njs that has this module, not Node.
+import crypto from "crypto";
 import type { ModeDocument } from "../../../../operator/api/mode-document.ts";
 import { stateOf } from "../state.ts";
 import { currentMode, keep } from "./shared.ts";
@@ -35,6 +37,7 @@ export function handOver(r: NginxHTTPRequest): void {
     }
     keep("mode", given.mode);
     keep("state", stateOf(mode));
+    keep("tag", `"${crypto.createHash("sha256").update(given.mode).digest("hex").slice(0, 16)}"`);
   }
   r.return(204);
 }

@@ -6,6 +6,8 @@ type Key =
   | "mode"
   /** The same in one line: state.ts. */
   | "state"
+  /** The ETag of the document. */
+  | "tag"
   /** The key set by which tokens are verified, and the revocations: JSON as the operator wrote it. */
   | "jwks"
   | "revocations";
