@@ -1,6 +1,9 @@
 /**
  * A component that answers every request with what it received: cheap to start, needs neither database nor storage, and
  * shows what a gateway let through. It runs on any image with Python 3.
+ *
+ * `POST /fail/20` makes it answer /probe with 500 for 20 s; `?status=503&error=read-only` has it answer so, with that
+ * X-StemHub-Error.
  */
 export function echoComponent(greeting: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return {
@@ -28,17 +31,24 @@ export const echoCommand: readonly string[] = ["python3", "-u", "-c", echoProgra
 
 function echoProgram(): string {
   return `
-import http.server, json, os, signal, sys
+import http.server, json, os, signal, sys, time, urllib.parse
+failing = 0
 class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self):
+        global failing
+        at = urllib.parse.urlsplit(self.path)
+        asked = dict(urllib.parse.parse_qsl(at.query))
+        if self.command == "POST" and at.path.startswith("/fail/"): failing = time.monotonic() + float(at.path[6:])
+        fails = at.path == "/probe" and time.monotonic() < failing
         size = int(self.headers.get("content-length") or 0)
         left = size
         while left > 0: left -= len(self.rfile.read(min(left, 65536)) or b" " * left)
         text = json.dumps({"greeting": os.environ.get("GREETING", ""), "method": self.command, "path": self.path,
             "headers": {name.lower(): value for name, value in self.headers.items()}, "bodyBytes": size,
             "environment": {name: value for name, value in os.environ.items() if name.startswith("DATABASE")}}).encode()
-        self.send_response(200)
+        self.send_response(500 if fails else int(asked.get("status", 200)))
+        if "error" in asked: self.send_header("x-stemhub-error", asked["error"])
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
         self.end_headers()

@@ -114,6 +114,24 @@ export class GatewayClient {
     return answer;
   }
 
+  /** Server-sent events of a path, until `signal`: the data of each, as JSON. Errors: where it answers otherwise than 200. */
+  async *events<T>(path: string, signal: AbortSignal): AsyncGenerator<{ readonly id: string; readonly data: T }> {
+    const headers = { accept: "text/event-stream" };
+    const answer = await httpRequest(`${this.#origin}${path}`, { dispatcher: this.#agent, headers, signal });
+    if (answer.statusCode !== 200) throw new Error(`GET ${path} answered ${answer.statusCode}`);
+    let text = "";
+    for await (const chunk of answer.body) {
+      text += chunk;
+      const events = text.split("\n\n");
+      text = events.pop() ?? "";
+      for (const event of events) {
+        const field = (name: string) => new RegExp(`^${name}: ?(.*)$`, "m").exec(event)?.[1];
+        const data = field("data");
+        if (data !== undefined) yield { id: field("id") ?? "", data: JSON.parse(data) as T };
+      }
+    }
+  }
+
   close(): void {
     this.#close();
   }

@@ -42,6 +42,10 @@ export interface SeenStemHub extends KubeObject {
       readonly image: string;
     }[];
     readonly gateway?: { readonly url?: string };
+    readonly modes?: {
+      readonly mode: string;
+      readonly flips: readonly { readonly capability: string; readonly to: string }[];
+    };
   };
 }
 

@@ -1,0 +1,40 @@
+import type { ModeDocument } from "../../operator/api/mode-document.ts";
+import { eventually } from "./deadline.ts";
+import type { GatewayAnswer, GatewayClient } from "./gateway.ts";
+
+/** What the gateway serves at /.well-known/stemhub/mode. */
+export async function modeOf(gateway: GatewayClient): Promise<ModeDocument> {
+  return (await gateway.expect(200, "/.well-known/stemhub/mode")).json<ModeDocument>();
+}
+
+/** Waits until the gateway tells of a mode as wanted, and returns the document. */
+export function untilMode(
+  gateway: GatewayClient,
+  what: string,
+  deadlineMs: number,
+  isSo: (document: ModeDocument) => boolean,
+): Promise<ModeDocument> {
+  const look = async () => {
+    const document = await modeOf(gateway);
+    return isSo(document) && document;
+  };
+  return eventually(`the mode is ${what}`, deadlineMs, look, 200);
+}
+
+/** What a refusal is: RFC 9457, with our own members. */
+export interface Refusal {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly capability: string;
+  readonly mode: string;
+  readonly epoch: number;
+}
+
+/** An answer that refuses, as its reader understands it. Errors: where it is no problem+json, or says not when to come again. */
+export function refusal(answer: GatewayAnswer): Refusal {
+  const { headers, status } = answer;
+  if (!String(headers["content-type"]).startsWith("application/problem+json") || !headers["retry-after"])
+    throw new Error(`no refusal, but ${status} ${headers["content-type"]}: ${answer.body.slice(0, 300)}`);
+  return answer.json<Refusal>();
+}
