@@ -19,11 +19,14 @@ export interface DatabaseSigns {
       }
     | undefined;
   readonly reads: Evidence;
-  readonly lastRead: Answer | undefined;
+  readonly lastRead: { readonly answer: Answer; readonly agoMs: number } | undefined;
 }
 
 /** A write is due each second: up to here a silence is none. */
 const answeredMs = 1_500;
+
+/** A write is due by then, after the last one that was answered. */
+const aWhileMs = 1_200;
 
 /** Where the operator cannot ask itself, Patroni's word is taken after that long. */
 const patienceMs = 30_000;
@@ -48,7 +51,7 @@ export function databaseEvidence(signs: DatabaseSigns): DatabaseEvidence {
     writes: writeEvidence(signs),
     reads,
     changing: switchover || (candidate && (!primary || (restarting && writes.trouble !== "silent"))),
-    isolated: unreachable && reads.state === "failing" && lastRead?.silent === true,
+    isolated: unreachable && reads.state === "failing" && lastRead?.answer.silent === true,
   };
 }
 
@@ -62,9 +65,11 @@ function writeEvidence({ primary, writes, reads, lastRead }: DatabaseSigns): Evi
   if (!writes) return { state: "unknown" };
   const { silentMs, answeringForMs, answered, trouble } = writes;
   if (answered && silentMs < answeredMs) return { state: "ok", forMs: answeringForMs };
-  const throughProxies = reads.state === "ok" && lastRead?.replica === false;
-  const notItsFault = trouble === "notLetIn" || (trouble === "unreachable" && throughProxies);
-  if (notItsFault) {
+  // Later than the write that had no answer: the primary works, and it is the operator that does not get there.
+  const witness =
+    primary && reads.state === "ok" && lastRead?.answer.replica === false && lastRead.agoMs < silentMs - aWhileMs;
+  if (trouble === "unreachable" && witness) return { state: "ok", forMs: 0 };
+  if (trouble === "notLetIn") {
     return primary && silentMs > patienceMs ? { state: "ok", forMs: silentMs - patienceMs } : { state: "unknown" };
   }
   const how = trouble ?? "not asked yet";

@@ -142,7 +142,8 @@ function decideCapability(
 
 /** The worst that is so, or that was published and cannot be told to be over. */
 function worstOf(causes: readonly Cause[], before: { mode: AnyMode; reason: string } | undefined): CapabilityDecision {
-  const held = before !== undefined && rank(before.mode) > rank("Draining");
+  // What was set by hand says nothing of what is so: with its end it is gone.
+  const held = before !== undefined && before.reason !== "Override" && rank(before.mode) > rank("Draining");
   let worst: CapabilityDecision = { mode: "Normal", reason: "Healthy" };
   for (const { judgement, mode, reason, detail } of causes) {
     if (judgement === "clear" || rank(mode) <= rank(worst.mode)) continue;

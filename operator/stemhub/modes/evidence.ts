@@ -45,6 +45,8 @@ export interface Record {
   /** When the present run of successes or failures began. */
   readonly sinceMs: number;
   readonly last: Answer;
+  /** When that came. */
+  readonly lastMs: number;
 }
 
 /** The record after one more answer. */
@@ -55,6 +57,7 @@ export function recorded(former: Record | undefined, answer: Answer, nowMs: numb
     failures: failed ? (former?.failures ?? 0) + 1 : 0,
     sinceMs: same ? former.sinceMs : nowMs,
     last: answer,
+    lastMs: nowMs,
   };
 }
 

@@ -33,8 +33,8 @@ export interface ModeWatch {
   forget(key: Key): void;
   /** What is known of the answer to a question. */
   evidenceOf(key: Key, question: Question): Evidence;
-  /** The last answer to it. */
-  lastOf(key: Key, question: Question): Answer | undefined;
+  /** The last answer to it, and how long ago that was. */
+  lastOf(key: Key, question: Question): { readonly answer: Answer; readonly agoMs: number } | undefined;
   /** Called when answers may change a mode. Returns the unsubscribe function. */
   onNews(listener: (key: Key) => void): () => void;
 }
@@ -166,7 +166,10 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
       watched.delete(formatKey(key));
     },
     evidenceOf: (key, question) => evidenceOf(recordOf(key, question), clock.monotonic()),
-    lastOf: (key, question) => recordOf(key, question)?.last,
+    lastOf: (key, question) => {
+      const record = recordOf(key, question);
+      return record && { answer: record.last, agoMs: clock.monotonic() - record.lastMs };
+    },
     onNews: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
