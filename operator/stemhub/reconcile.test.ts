@@ -148,3 +148,67 @@ test("given volumes that may not grow, then only a person can mend it, nothing e
   expect(written).toContain("Deployment");
   expect(result).toEqual({ requeueAfterMs: 60_000 });
 });
+
+describe("given a StemHub that is being made", { timeout: 30_000 }, () => {
+  const documentOf = (server: MemoryApiServer) => {
+    const configMap = [...server.objects.values()].find(({ metadata }) => metadata.name === "studio-mode");
+    return JSON.parse((configMap?.data as Record<string, string> | undefined)?.["mode.json"] ?? "");
+  };
+  const statusOf = async (server: MemoryApiServer) =>
+    ((await server.client().get(stemhubKind, "music", "studio")) as unknown as StemHub).status?.modes;
+
+  test("when a pass is done, then its mode is published and in the status, and the next pass writes nothing", async () => {
+    const { server, pass, stop } = await platform();
+    await pass();
+    expect(documentOf(server)).toMatchObject({ mode: "Unavailable", stemhub: "studio" });
+    expect(await statusOf(server)).toMatchObject({
+      mode: "Unavailable",
+      summary: "database Unavailable (Starting)",
+      epoch: documentOf(server).epoch,
+    });
+    expect((await pass()).writes.map(({ name }) => name)).toEqual([]);
+    stop();
+  });
+
+  test("when somebody sets a mode for a minute, then it is that, PostgreSQL is told, and it ends by itself", async () => {
+    const expires = new Date(Date.UTC(2026, 0, 1) + 60_000).toISOString();
+    const { clock, server, pass, stop } = await platform(
+      aStemHub({ modes: { override: { mode: "Normal", reason: "a test", expires } } }),
+    );
+    const { result } = await pass();
+    expect(result).toEqual({ requeueAfterMs: expect.toSatisfy((ms: number) => ms <= 60_000) });
+    expect(documentOf(server)).toMatchObject({ mode: "Normal", override: { mode: "Normal", reason: "a test" } });
+    const { epoch } = documentOf(server);
+    clock.freeze(60_000);
+    await pass();
+    expect(documentOf(server)).toMatchObject({ mode: "Unavailable", epoch: epoch + 1 });
+    expect(documentOf(server).override).toBeUndefined();
+    const events = [...server.objects.values()].filter(({ reason }) => reason === "ModeWorse");
+    expect(events.map(({ note }) => note)).toEqual(["database was Normal and is Unavailable (Starting)."]);
+    stop();
+  });
+
+  test("when its ConfigMap is taken away, then it is published again with the same epoch", async () => {
+    const { server, pass, stop } = await platform();
+    await pass();
+    const before = documentOf(server);
+    await server.client().delete(kinds.configMap, "music", "studio-mode");
+    await settle();
+    await pass();
+    expect(documentOf(server)).toEqual(before);
+    stop();
+  });
+
+  test("when keys were put beside the mode, then a pass that knows none leaves them", async () => {
+    const { server, pass, stop } = await platform();
+    await pass();
+    const data = { "jwks.json": '{"keys":[]}' };
+    await server.client().patch(kinds.configMap, "music", "studio-mode", { data }, { type: "merge" });
+    await settle();
+    await pass();
+    expect([...server.objects.values()].find(({ metadata }) => metadata.name === "studio-mode")?.data).toMatchObject(
+      data,
+    );
+    stop();
+  });
+});

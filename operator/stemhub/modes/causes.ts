@@ -38,7 +38,7 @@ export interface CauseFacts {
 
 /** What is known of the database beside the answers to questions. */
 export interface DatabaseCauseFacts {
-  /** It has been available once. Before, it is being made. */
+  /** There is data. Before, it is being made. */
   readonly started: boolean;
   /** A switchover was asked for, or the role is on its way from one member to another. */
   readonly changing: boolean;

@@ -38,7 +38,7 @@ function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFa
   const { stemhub, world } = scope;
   const { namespace = "", name } = stemhub.metadata;
   const key = { namespace, name };
-  const { primary, members } = world.topology;
+  const { primary, members, initialized } = world.topology;
   const evidenceOf = (question: Question) => modes.watch.evidenceOf(key, question);
   const { changing, isolated, ...database } = databaseEvidence({
     primary: primary !== undefined,
@@ -49,8 +49,6 @@ function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFa
     lastRead: modes.watch.lastOf(key, "reads"),
   });
   const components = new Set(componentsOf(stemhub).map((component) => component.name));
-  const told = stemhub.status?.modes?.capabilities.find((capability) => capability.name === "database");
-  const available = stemhub.status?.conditions?.find(({ type }) => type === "DatabaseAvailable");
   return {
     stemhub: name,
     flips: stemhub.status?.modes?.flips ?? [],
@@ -63,7 +61,7 @@ function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFa
       auth: evidenceOf("auth"),
     },
     database: {
-      started: primary !== undefined || (told ? told.reason !== "Starting" : available?.status === "True"),
+      started: primary !== undefined || initialized,
       changing,
       isolated,
       volumeFull: scope.warnings.find(({ reason }) => reason === "VolumeFull")?.message,
