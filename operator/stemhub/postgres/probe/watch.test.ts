@@ -176,11 +176,60 @@ describe("given a primary", () => {
   });
 });
 
+describe("given a primary whose writes are told when they are silent for 2.5 s", () => {
+  const told = async (break_: (members: Members) => void) => {
+    const { clock, members, watch, news } = watching();
+    await clock.advance(10_000);
+    news.length = 0;
+    break_(members);
+    let ms = 0;
+    while (!news.length && ms < 10_000) {
+      await clock.advance(100);
+      ms += 100;
+    }
+    return { ms, signs: watch.writesOf(key) };
+  };
+
+  test("when its writes hang, then that is news in time, with the reason", async () => {
+    const { ms, signs } = await told((members) => members.hanging.add("10.0.0.0 writes"));
+    expect(ms).toBeLessThanOrEqual(2_500);
+    expect(signs).toMatchObject({ trouble: "silent", answered: true });
+  });
+
+  test("when nobody reaches it, then that is known by then", async () => {
+    const { ms, signs } = await told((members) => {
+      members.hanging.add("10.0.0.0");
+      members.unreachable = true;
+    });
+    expect(ms).toBeLessThanOrEqual(2_500);
+    expect(signs).toMatchObject({ trouble: "unreachable" });
+  });
+
+  test("when there is no primary for a while and then another, then the silence goes on until that one answers", async () => {
+    const { clock, members, watch } = watching();
+    await clock.advance(10_000);
+    expect(watch.writesOf(key)).toMatchObject({ answered: true, trouble: undefined, answeringForMs: 10_000 });
+    watch.rest(key);
+    await clock.advance(3_000);
+    members.hanging.add("10.0.0.1 writes");
+    watch.aim(key, target(1), bounds);
+    await clock.advance(3_000);
+    expect(watch.writesOf(key)?.silentMs).toBeGreaterThanOrEqual(6_000);
+    watch.rest(key);
+    members.hanging.clear();
+    watch.aim(key, target(0), bounds);
+    await clock.advance(1_500);
+    expect(watch.writesOf(key)?.silentMs).toBeLessThan(1_500);
+    expect(watch.writesOf(key)?.answeringForMs).toBeLessThanOrEqual(1_500);
+  });
+});
+
 test("when a StemHub is forgotten, then its sessions are closed and nothing is known of it", async () => {
   const { clock, members, watch } = watching();
   await clock.advance(10_000);
   watch.forget(key);
   await clock.advance(10_000);
-  expect(watch.findingsOf(key)).toBeUndefined();
+  expect([watch.findingsOf(key), watch.writesOf(key)]).toEqual([undefined, undefined]);
+  expect(clock.timers).toBe(0);
   expect(members.sessions.filter(({ open }) => open)).toEqual([]);
 });
