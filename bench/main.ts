@@ -4,6 +4,7 @@ import { consoleProgress, type Progress, silentProgress } from "../e2e/progress.
 import { benchFailover } from "./failover.ts";
 import { failoverCaseNames } from "./failover-cases.ts";
 import { renderFailoverPlot } from "./failover-plot.ts";
+import { benchModesScale } from "./modes-scale.ts";
 import { benchOperator } from "./operator.ts";
 import { machine, type Report, type Row, renderTable } from "./report.ts";
 
@@ -14,6 +15,16 @@ const program = new Command("bench").description(
 bench("operator", "from apply to Ready, and what an idle operator uses", 3).action((options: Common) =>
   report("operator", options, (progress) => benchOperator(progress, options.runs)),
 );
+
+bench(
+  "modes-scale",
+  "what one operator uses to ask about the capabilities of a thousand StemHubs, with fake targets",
+  3,
+)
+  .option("--stemhubs <n>", "so many of them", count, 1_000)
+  .action((options: Common & { stemhubs: number }) =>
+    report("modes-scale", options, (progress) => benchModesScale(progress, options)),
+  );
 
 bench("failover", "how long writes and reads pause when the database breaks, beside plain Patroni", 5)
   .addOption(new Option("--fault <name>", "this fault alone").choices(failoverCaseNames))

@@ -23,7 +23,7 @@ export interface DatabaseSigns {
 }
 
 /** A write is due each second: up to here a silence is none. */
-const answeredMs = 1_500;
+export const answeredMs = 1_500;
 
 /** A write is due by then, after the last one that was answered. */
 const aWhileMs = 1_200;

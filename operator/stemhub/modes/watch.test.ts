@@ -89,6 +89,19 @@ describe("given a service that is asked every ten seconds", () => {
     expect([news, evidence().state]).toEqual([["studio"], "ok"]);
   });
 
+  test("when somebody must know now, then it is asked at once, and goes on as before", async () => {
+    const { clock, service, watch, aim } = watching();
+    watch.aim(studio, [aim()]);
+    await clock.advance(3_000);
+    watch.hurry(studio, "auth");
+    await clock.advance(1);
+    expect(service.asked).toBe(2);
+    await clock.advance(9_990);
+    expect(service.asked).toBe(2);
+    await clock.advance(10);
+    expect(service.asked).toBe(3);
+  });
+
   test("when its address changes, then what was learned is kept, and the former one asked no more", async () => {
     const { clock, service, watch, aim, evidence } = watching();
     service.trouble = "answers 500";

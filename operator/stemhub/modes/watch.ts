@@ -31,6 +31,8 @@ export interface ModeWatch {
   aim(key: Key, aims: readonly ProbeAim[]): void;
   /** Asks nobody any more, and knows nothing. */
   forget(key: Key): void;
+  /** Asks now, unless it is being asked: what comes next depends on it. */
+  hurry(key: Key, probe: string): void;
   /** What is known of the answer to a question. */
   evidenceOf(key: Key, question: Question): Evidence;
   /** The last answer to it, and how long ago that was. */
@@ -68,6 +70,8 @@ interface Watched {
   readonly aim: ProbeAim;
   readonly stop: AbortController;
   readonly records: Map<Question, Record>;
+  /** Ends the pause that it makes. */
+  pause: AbortController | undefined;
 }
 
 /** Each probe in a loop of its own, until `signal`. */
@@ -104,6 +108,18 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
     for (const listener of listeners) listener(entry.key);
   };
 
+  const rest = async (entry: Watched, ended: AbortSignal): Promise<void> => {
+    const pause = new AbortController();
+    entry.pause = pause;
+    try {
+      await clock.sleep(jittered(pauseMs(entry)), AbortSignal.any([ended, pause.signal]));
+    } catch (error) {
+      if (!pause.signal.aborted) throw error;
+    } finally {
+      entry.pause = undefined;
+    }
+  };
+
   const run = async (entry: Watched, ended: AbortSignal): Promise<void> => {
     const asker = entry.aim.open();
     try {
@@ -120,7 +136,7 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
         } finally {
           leave();
         }
-        await clock.sleep(jittered(pauseMs(entry)), ended);
+        await rest(entry, ended);
       }
     } finally {
       asker.close();
@@ -129,7 +145,7 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
 
   const start = (key: Key, aim: ProbeAim, former: Watched | undefined): Watched => {
     const records = former?.records ?? new Map<Question, Record>();
-    const entry: Watched = { key, aim, stop: new AbortController(), records };
+    const entry: Watched = { key, aim, stop: new AbortController(), records, pause: undefined };
     const ended = AbortSignal.any([signal, entry.stop.signal]);
     run(entry, ended).catch((error: unknown) => {
       // It throws only by a bug; a capability that nobody asks about would be called well for ever. So the process ends.
@@ -165,6 +181,7 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
       for (const { stop } of watched.get(formatKey(key))?.values() ?? []) stop.abort();
       watched.delete(formatKey(key));
     },
+    hurry: (key, probe) => watched.get(formatKey(key))?.get(probe)?.pause?.abort(),
     evidenceOf: (key, question) => evidenceOf(recordOf(key, question), clock.monotonic()),
     lastOf: (key, question) => {
       const record = recordOf(key, question);

@@ -1,7 +1,7 @@
 import { modeKeys } from "../../api/mode-document.ts";
 import { componentsOf } from "../../api/stemhub.ts";
 import { silenceMs } from "../modes/causes.ts";
-import { databaseEvidence } from "../modes/database-evidence.ts";
+import { answeredMs, databaseEvidence } from "../modes/database-evidence.ts";
 import { decideModes, type ModeFacts } from "../modes/decide.ts";
 import type { Question } from "../modes/evidence.ts";
 import { type BesideTheMode, modeConfigMap, publishedMode } from "../modes/published.ts";
@@ -10,8 +10,11 @@ import { isReadOnly } from "../postgres/strain.ts";
 import type { Deps, Scope } from "../scope.ts";
 import { modeProbes } from "./mode-probes.ts";
 
-/** Silences of the database at which a pass is due. */
-export const silencesToTell: readonly number[] = [silenceMs];
+/** Silences of the database at which a pass is due: when others are asked about it, and when it is told. */
+export const silencesToTell: readonly number[] = [answeredMs, silenceMs];
+
+/** An answer to a read that is older says nothing of a silence. */
+const freshMs = 800;
 
 /** Sees to it that the capabilities are asked about, decides what works now, and publishes it before anything else is done. */
 export async function decideMode(scope: Scope, deps: Deps): Promise<void> {
@@ -40,14 +43,17 @@ function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFa
   const key = { namespace, name };
   const { primary, members, initialized } = world.topology;
   const evidenceOf = (question: Question) => modes.watch.evidenceOf(key, question);
+  const lastRead = modes.watch.lastOf(key, "reads");
   const { changing, isolated, ...database } = databaseEvidence({
     primary: primary !== undefined,
     candidate: members.some(({ pod, ready, inSync }) => pod !== primary && ready && inSync),
     switchover: scope.switchover?.phase === "Requested",
     writes: databases.writesOf(key),
     reads: evidenceOf("reads"),
-    lastRead: modes.watch.lastOf(key, "reads"),
+    lastRead,
   });
+  // Whether the proxies still reach the primary is known before its silence is told.
+  if (database.writes.state === "failing" && (lastRead?.agoMs ?? 0) > freshMs) modes.watch.hurry(key, "reads");
   const components = new Set(componentsOf(stemhub).map((component) => component.name));
   return {
     stemhub: name,
