@@ -3,6 +3,7 @@ import type { KubeApi } from "../operator/runtime/api.ts";
 import { connect } from "../operator/runtime/connect.ts";
 import { ForbiddenError } from "../operator/runtime/errors.ts";
 import type { KubeObject, ResourceKind } from "../operator/runtime/objects.ts";
+import { gatewayAccess } from "../operator/stemhub/gateway/mode-agent.ts";
 import { kinds, ownedKinds } from "../operator/stemhub/kinds.ts";
 import { databaseAccess } from "../operator/stemhub/postgres/access.ts";
 import { startApiServer, type TestApiServer } from "../operator/testing/apiserver.ts";
@@ -96,6 +97,28 @@ describe("in a bound namespace the operator may", () => {
     for (const object of databaseAccess(stemhub)) {
       await expect(operator.apply(object)).resolves.toMatchObject({ kind: object.kind });
     }
+  });
+
+  test("give a gateway's mode-agent its Role, by which it reads the one ConfigMap with the mode", async () => {
+    const stemhub = aStemHub({}, { namespace: "studio" });
+    for (const object of gatewayAccess(stemhub)) {
+      await expect(operator.apply(object)).resolves.toMatchObject({ kind: object.kind });
+    }
+    const user = "system:serviceaccount:studio:studio-gateway";
+    const headers = { authorization: `Bearer ${server.adminToken}`, "impersonate-user": user };
+    const agent = await connect({
+      credentials: {
+        server: new URL(server.url),
+        current: () => Promise.resolve({ headers, tls: { id: "agent", ca: server.ca } }),
+      },
+      fieldManager: "stemhub-mode-agent",
+    });
+    const named = (name: string) => ({ fieldSelector: `metadata.name=${name}` });
+    await vi.waitFor(() => agent.list(kinds.configMap, "studio", named("studio-mode")), { timeout: 10_000 });
+    await expect(agent.get(kinds.configMap, "studio", "studio-mode")).resolves.toBeUndefined();
+    await expect(agent.list(kinds.configMap, "studio", named("studio-ca"))).rejects.toThrow(ForbiddenError);
+    await expect(agent.list(kinds.configMap, "studio")).rejects.toThrow(ForbiddenError);
+    await expect(agent.list(kinds.secret, "studio")).rejects.toThrow(ForbiddenError);
   });
 
   test("not give more than it holds", async () => {

@@ -42,8 +42,25 @@ export function buildGateway(outfile: string): Promise<void> {
   return buildNjs(join(here, "njs/main.ts"), outfile);
 }
 
+/** The mode-agent as one file for Node: no packages beside it. What it imports only outside of a cluster is left out. */
+export async function buildAgent(outfile: string): Promise<void> {
+  await build({
+    entryPoints: [join(here, "agent/main.ts")],
+    outfile,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    external: ["@kubernetes/client-node"],
+    // pino is CommonJS, and requires what Node has.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    logLevel: "silent",
+  });
+}
+
 if (import.meta.main) {
   const [, , directory] = process.argv;
   if (directory === undefined) throw new Error("usage: node workloads/gateway/build.ts DIRECTORY");
   await buildGateway(join(directory, "gateway.js"));
+  await buildAgent(join(directory, "mode-agent.js"));
 }

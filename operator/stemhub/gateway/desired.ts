@@ -6,6 +6,7 @@ import { childNames } from "../names.ts";
 import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { socketsFolder } from "./mode.ts";
+import { gatewayAccess, modeAgent, modeAgentVolumes } from "./mode-agent.ts";
 import { gatewayPorts, nginxConfiguration } from "./nginx.ts";
 
 /** The uid of the gateway's image. */
@@ -32,7 +33,7 @@ export function desiredGateway({ stemhub, image, clusterDomain }: GatewayInput):
   };
   return [
     { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "nginx.conf": configuration } },
-    { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
+    ...gatewayAccess(stemhub),
     gatewayService(stemhub),
     ...(stemhub.spec.gateway.replicas > 1 ? [budget] : []),
     {
@@ -109,6 +110,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
             { name: "tmp", mountPath: "/tmp" },
           ],
         },
+        modeAgent(name, image),
       ],
       volumes: [
         { name: "configuration", configMap: { name: names.gateway } },
@@ -118,6 +120,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
         },
         { name: "sockets", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
         { name: "tmp", emptyDir: {} },
+        ...modeAgentVolumes(name),
       ],
     },
   };

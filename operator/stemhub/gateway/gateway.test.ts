@@ -1,9 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../../runtime/objects.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
 import { desiredGateway, gatewayUrl } from "./desired.ts";
 import { nginxConfiguration } from "./nginx.ts";
 import { routesOf } from "./routes.ts";
+
+interface PodSpec {
+  readonly automountServiceAccountToken: boolean;
+  readonly containers: readonly { name: string; volumeMounts: readonly { mountPath: string }[] }[];
+}
 
 const images = { api: "a:1", web: "w:1" };
 const both = { release: { version: "1", images }, components: { api: { port: 9000 }, web: {} } };
@@ -63,6 +69,23 @@ describe("the configuration", () => {
     expect(location).toContain("proxy_read_timeout 120s");
   });
 
+  test("tells nginx each route's marks, and a client's rate", () => {
+    const route = { component: "api", capability: "dawParsing", fallback: "/api/list/", writes: "Pass" };
+    const rateLimit = { requestsPerSecond: 5, burst: 10 };
+    const routes = [
+      { path: "/parse/", ...route, rateLimit },
+      { path: "/api/", component: "web" },
+    ];
+    const text = configuration({ routes });
+    const location = locationOf(text, "/parse/");
+    for (const mark of ["writes Pass", 'capability "dawParsing"', 'fallback_path "/api/list/"']) {
+      expect(location).toContain(`set $stemhub_${mark};`);
+    }
+    expect(location).toMatch(/fallback\).*studio-web.*rewrite \^ \/api\/list\/ break/);
+    expect(location).toContain("limit_req zone=route_0 burst=10 nodelay;");
+    expect(text).toContain("zone=route_0:10m rate=5r/s;");
+  });
+
   test("answers what no route covers with 404, and never with a component", () => {
     expect(locationOf(configuration({ routes: [{ path: "/api/", component: "api" }] }), "/")).toContain("return 404");
   });
@@ -106,6 +129,17 @@ describe("the gateway's objects", () => {
   test("two replicas have a budget, one has none", () => {
     expect(find({}, "PodDisruptionBudget")).toBeDefined();
     expect(find({ replicas: 1 }, "PodDisruptionBudget")).toBeUndefined();
+  });
+  test("the API server's token is in the mode-agent's container alone, and reads the one ConfigMap", () => {
+    const { template } = (find({}, "Deployment") as { spec: { template: { spec: PodSpec } } } & KubeObject).spec;
+    const holders = template.spec.containers.filter(({ volumeMounts }) =>
+      volumeMounts.some(({ mountPath }) => mountPath.startsWith("/var/run/secrets/kubernetes.io")),
+    );
+    expect(holders.map(({ name }) => name)).toEqual(["mode-agent"]);
+    expect(template.spec.automountServiceAccountToken).toBe(false);
+    expect(find({}, "Role")?.rules).toEqual([
+      { apiGroups: [""], resources: ["configmaps"], resourceNames: ["studio-mode"], verbs: ["get", "list", "watch"] },
+    ]);
   });
   test("a changed configuration rolls the pods", () => {
     const hash = (gateway: object) =>

@@ -70,9 +70,18 @@ export function modeInServer(everyAnswer: readonly string[]): string[] {
     `    error_page ${handedOver.refused} = @refused;`,
     `    location @refused { ${refusal.join(" ")} }`,
     "    location = /.well-known/stemhub/mode { js_content gateway.mode; }",
+    `    location = /.well-known/stemhub/mode/events { ${eventStream.join(" ")} }`,
     "    location /.well-known/stemhub { return 404; }",
   ];
 }
+
+/** The mode-agent says something every 15 s. */
+const eventStream = [
+  `proxy_pass http://unix:${socketsFolder}/agent.sock;`,
+  "proxy_buffering off;",
+  "proxy_read_timeout 60s;",
+  "proxy_send_timeout 60s;",
+];
 
 /** Lines of a route's location that tell its marks, and turn away what the mode does not let pass. */
 export function modeInLocation({ writes, capability, fallback }: Route): string[] {

@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from "node:http";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+} from "node:http";
 import { request as httpsRequest } from "node:https";
 import { selfSigned } from "../../../e2e/support/self-signed.ts";
 import { freePort, TestNginx } from "./nginx.ts";
@@ -22,11 +28,13 @@ export interface Asked {
 export class TestGateway {
   readonly nginx: TestNginx;
   readonly #port: number;
+  readonly #health: number;
   readonly #component: Server;
 
-  private constructor(nginx: TestNginx, port: number, component: Server) {
+  private constructor(nginx: TestNginx, port: number, health: number, component: Server) {
     this.nginx = nginx;
     this.#port = port;
+    this.#health = health;
     this.#component = component;
   }
 
@@ -45,7 +53,7 @@ export class TestGateway {
       .replaceAll("    location / {", `    location /gone { proxy_pass http://127.0.0.1:${gone}; }\n    location / {`);
     const nginx = await TestNginx.prepare({ configuration: here, tls: await selfSigned("studio.example") });
     await nginx.start(health);
-    return new TestGateway(nginx, https, component);
+    return new TestGateway(nginx, https, health, component);
   }
 
   /** Asks over TLS. Redirects are answers. */
@@ -69,6 +77,21 @@ export class TestGateway {
     });
   }
 
+  /** Opens the stream of the mode, and returns what it has said so far each time it is asked. */
+  async listen(): Promise<{ readonly said: () => string; readonly close: () => void }> {
+    let said = "";
+    const options = { host: "127.0.0.1", port: this.#port, path: "/.well-known/stemhub/mode/events", agent: false };
+    const sent = httpsRequest({ ...options, rejectUnauthorized: false });
+    sent.on("error", () => undefined);
+    sent.end();
+    const [answer] = (await once(sent, "response")) as [IncomingMessage];
+    answer.on("data", (piece) => {
+      said += piece;
+    });
+    answer.on("error", () => undefined);
+    return { said: () => said, close: () => sent.destroy() };
+  }
+
   /** Hands over what the mode-agent would, and returns the status. */
   handOver(given: Readonly<Record<string, string>>): Promise<number> {
     return new Promise((resolve, reject) => {
@@ -86,6 +109,11 @@ export class TestGateway {
   async complaints(): Promise<string[]> {
     const lines = (await this.nginx.log()).split("\n");
     return lines.filter((line) => line.includes("[") && !/^\{|\[notice\]|Connection refused/.test(line));
+  }
+
+  /** nginx's container is killed and started again. */
+  crashNginx(): Promise<void> {
+    return this.nginx.crash(this.#health);
   }
 
   async stop(): Promise<void> {

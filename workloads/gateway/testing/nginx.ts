@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -107,6 +107,21 @@ export class TestNginx {
   /** Reads its configuration again, as after a changed certificate; resolves when the signal is sent. */
   reload(): void {
     this.#process?.kill("SIGHUP");
+  }
+
+  /** Ends it as a crash would, and begins it anew: what a container's restart leaves is left. */
+  async crash(port: number): Promise<void> {
+    const child = this.#process;
+    if (!child) throw new Error("nginx was not started");
+    const worker = execFileSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" })
+      .split("\n")
+      .filter(Boolean);
+    child.kill("SIGKILL");
+    for (const pid of worker) process.kill(Number(pid), "SIGKILL");
+    await once(child, "exit");
+    // As workloads/gateway/start does.
+    await rm(join(this.sockets, "nginx.sock"), { force: true });
+    await this.start(port);
   }
 
   /** Everything that it has written: access log, warnings and errors. */
