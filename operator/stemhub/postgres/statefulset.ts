@@ -17,9 +17,6 @@ const defaultResources = {
   limits: { memory: "1Gi" },
 } as const;
 
-/** Bounded, and no more than that: one that hangs must end all the same, and the shutdown goes on where this stopped. */
-const checkpointFirst = `timeout 5 psql -h ${databasePaths.sockets} -d postgres --no-psqlrc -qc CHECKPOINT`.split(" ");
-
 interface StatefulSetInput {
   readonly stemhub: StemHub;
   readonly replicas: number;
@@ -91,8 +88,7 @@ export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
                 failureThreshold: 4,
                 terminationGracePeriodSeconds: 10,
               },
-              // What is written out now, while writes go on, need not be written while nobody is primary.
-              lifecycle: { preStop: { exec: { command: checkpointFirst } } },
+              lifecycle: { preStop: { exec: { command: ["/usr/local/lib/stemhub/before-stop"] } } },
               securityContext: restrictedContainer(),
               volumeMounts: [
                 { name: "data", mountPath: databasePaths.data },
