@@ -17,6 +17,7 @@ const healthy: ReadinessFacts = {
   databaseChange: undefined,
   releaseFailed: false,
   failure: undefined,
+  starting: false,
 };
 
 /** kstatus' rules for a custom resource. Source: https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus */
@@ -30,6 +31,13 @@ function kstatus(verdicts: readonly Verdict[]): "Current" | "InProgress" | "Fail
 describe("given what a pass found, then Ready, its reason and kstatus", () => {
   test.each<[string, Partial<ReadinessFacts>, string, string, string]>([
     ["all is well", {}, "True", "AllAvailable", "Current"],
+    [
+      "all is well but for the gateway, which lets nothing through yet",
+      { starting: true },
+      "False",
+      "Starting",
+      "InProgress",
+    ],
     [
       "one instance, which cannot be redundant",
       { databaseRedundant: verdict("False", "SingleInstance") },
@@ -117,6 +125,7 @@ test("whatever was found, Ready True stands alone, and Reconciling and Stalled n
     releaseProgressing: fc.constantFrom(verdict("True", "RollingOut"), verdict("False", "RolledOut")),
     databaseChange: fc.constantFrom(undefined, { reason: "MembersRestarting", message: "m" }),
     releaseFailed: fc.boolean(),
+    starting: fc.boolean(),
     failure: fc.constantFrom(
       undefined,
       { kind: "stalled", reason: "S", message: "m" } as const,

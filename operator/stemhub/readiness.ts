@@ -19,6 +19,8 @@ export interface ReadinessFacts {
   /** The release cannot arrive without a new spec: a failed migration. */
   readonly releaseFailed: boolean;
   readonly failure: Failure | undefined;
+  /** The gateway lets nothing through yet, since the operator has not had an answer from the database. */
+  readonly starting: boolean;
 }
 
 /** One rule: what Ready is when it speaks. `stalled` when only a person can mend it. */
@@ -56,6 +58,11 @@ const rules: readonly Rule[] = [
   },
   function databaseChanging({ databaseChange }) {
     return databaseChange ? { status: "Unknown", ...said(databaseChange) } : undefined;
+  },
+  function modeStarting({ starting }) {
+    if (!starting) return undefined;
+    const message = "The database is up, and the operator's first write and read through its Service are under way.";
+    return { status: "False", reason: "Starting", message };
   },
   function releaseArriving({ releaseProgressing }) {
     return releaseProgressing.status === "True" ? { status: "Unknown", ...said(releaseProgressing) } : undefined;

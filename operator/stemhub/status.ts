@@ -13,6 +13,7 @@ import { type AppFacts, appAvailable, componentStatuses, rolloutsUnderWay } from
 import { nextConditions, type Verdict } from "./conditions.ts";
 import { gatewayUrl } from "./gateway/desired.ts";
 import { flipEvents } from "./modes/events.ts";
+import { isStarting } from "./modes/published.ts";
 import { childNames } from "./names.ts";
 import { podsOf, type World } from "./observe.ts";
 import { firstPodTrouble } from "./pod-trouble.ts";
@@ -90,7 +91,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
   const change =
     databaseChange(facts, decideRestart({ ...facts, switchoverUnderWay })) ?? decideGrowth(volumes).waiting;
   const verdicts = [
-    ...readiness({ ...judged, databaseChange: change, releaseFailed, failure }),
+    ...readiness({ ...judged, databaseChange: change, releaseFailed, failure, starting: isStarting(input.modes) }),
     ...Object.values(judged),
   ];
   return {
@@ -213,6 +214,7 @@ const unobserved = {
   releaseProgressing: notObserved("ReleaseProgressing"),
   databaseChange: undefined,
   releaseFailed: false,
+  starting: false,
 } as const;
 
 function databaseFacts(stemhub: StemHub, world: World): DatabaseFacts {

@@ -140,6 +140,15 @@ describe("given a StemHub that is being made", () => {
     expect([document.mode, document.capabilities.auth.reason, flips]).toEqual(["Unavailable", "Starting", []]);
   });
 
+  test("and goes from there to Normal in one step, however its parts come up", () => {
+    const first = decideModes({ ...calm, evidence: all(unknown), database: { ...calm.database, started: false } });
+    const halfway = next(first, 1_000, { ...all(unknown), reads: ok });
+    expect(modesOf(halfway)).toEqual(["Unavailable", "Unavailable", "Starting"]);
+    const up = next(halfway, 2_000);
+    expect(modesOf(up)).toEqual(["Normal", "Normal", "Healthy"]);
+    expect(up.flips.filter(({ capability }) => capability === "database")).toHaveLength(1);
+  });
+
   test("then its epoch is above that of one that had its name before", () => {
     const later = decideModes({ ...born, now: began + 5_000 });
     expect(later.document.epoch).toBeGreaterThan(decideModes(born).document.epoch);

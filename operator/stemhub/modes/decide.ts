@@ -112,6 +112,12 @@ interface CapabilityDecision {
   readonly reviewInMs?: number | undefined;
 }
 
+/** Why what has never worked yet is Unavailable. */
+export const startingReason = "Starting";
+
+/** Its parts come up one after the other, and none of them has failed: so it goes from here to Normal in one step. */
+const starting: CapabilityDecision = { mode: "Unavailable", reason: startingReason };
+
 function decideCapability(
   capability: Capability,
   facts: ModeFacts,
@@ -121,10 +127,10 @@ function decideCapability(
   if (forced) return { mode: forced, reason: "Override", detail: override?.reason };
   if (capability !== "database" && !facts.uses[capability]) return { mode: "Normal", reason: "NotUsed" };
   const before = facts.former?.capabilities[capability];
-  // Its parts come up one after the other: none of them has failed.
-  if (!before && !facts.database.started) return { mode: "Unavailable", reason: "Starting" };
+  if (!before && !facts.database.started) return starting;
   const causes = causesOf(capability, facts);
   const wanted = worstOf(causes, before);
+  if (before?.reason === startingReason && wanted.mode !== "Normal") return starting;
   const reviewInMs = least(causes.map((cause) => cause.reviewInMs));
   if (!before || rank(wanted.mode) >= rank(before.mode)) return { reviewInMs, ...drained(capability, wanted, facts) };
   // What must have done well: whatever could have been the reason for the mode that is to end.

@@ -10,7 +10,7 @@ import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { childMetadata } from "../metadata.ts";
 import { childNames } from "../names.ts";
-import type { ModeDecision } from "./decide.ts";
+import { type ModeDecision, startingReason } from "./decide.ts";
 
 /** Keys beside the mode that others have a say in, as JSON; absent ones are not in the object. */
 export interface BesideTheMode {
@@ -82,4 +82,9 @@ export function modesStatus({ document, flips, details }: ModeDecision): ModesSt
     ...(override ? { override: { mode: override.mode as ModesStatus["mode"], expires: override.expires } } : {}),
     ...(flips.length > 0 ? { flips: [...flips] } : {}),
   };
+}
+
+/** Has the database never yet been found to work? */
+export function isStarting(modes: ModesStatus | undefined): boolean {
+  return modes?.capabilities.find(({ name }) => name === "database")?.reason === startingReason;
 }
