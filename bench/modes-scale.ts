@@ -1,4 +1,5 @@
 import { fork } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Progress } from "../e2e/progress.ts";
 import { createAuthority, issueCertificate } from "../operator/stemhub/pki/certificates.ts";
@@ -32,12 +33,11 @@ export async function benchModesScale(progress: Progress, options: { runs: numbe
   const certificate = await issueCertificate(authority, [host], { now, lifetimeMs: 3_600_000 });
   const fakes = await startTargets(certificate);
   const child = fork(new URL("modes-operator.ts", import.meta.url), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-  const look = () =>
-    new Promise<ModesFigures>((resolve, reject) => {
-      child.once("message", (figures) => resolve(figures as ModesFigures));
-      child.once("exit", () => reject(new Error("the process that asks has ended")));
-      child.send("look");
-    });
+  const look = async () => {
+    child.send("look");
+    const [figures] = (await once(child, "message")) as [ModesFigures];
+    return figures;
+  };
   try {
     const { stemhubs, runs } = options;
     const { postgresPort, httpPort } = fakes;
@@ -61,7 +61,6 @@ export async function benchModesScale(progress: Progress, options: { runs: numbe
     });
     return rows(stemhubs, calm, told, toldSeconds);
   } finally {
-    child.removeAllListeners("exit");
     child.kill();
     fakes.close();
   }

@@ -1,3 +1,4 @@
+import { createSecureContext, type SecureContext } from "node:tls";
 import pg from "pg";
 import type { Clock } from "../../../runtime/clock.ts";
 
@@ -46,7 +47,7 @@ export const openSession: OpenSession = async ({ ip, port, host, authority }, { 
     connectionTimeoutMillis: deadlineMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    ssl: { ca: authority, servername: host, rejectUnauthorized: true },
+    ssl: { secureContext: contextOf(authority), servername: host, rejectUnauthorized: true },
   });
   let open = true;
   const closed = () => {
@@ -71,6 +72,21 @@ export const openSession: OpenSession = async ({ ip, port, host, authority }, { 
     },
   };
 };
+
+/** More authorities than StemHubs that one operator is made for; the oldest is forgotten first. */
+const mostContexts = 1_000;
+
+const contexts = new Map<string, SecureContext>();
+
+/** What a certificate is verified by. One an authority and not one a session: parsing it is what a session costs most. */
+function contextOf(authority: string): SecureContext {
+  const context = contexts.get(authority) ?? createSecureContext({ ca: authority });
+  contexts.delete(authority);
+  contexts.set(authority, context);
+  const [oldest] = contexts.keys();
+  if (contexts.size > mostContexts && oldest !== undefined) contexts.delete(oldest);
+  return context;
+}
 
 /**
  * Does some work by a session of its own, and closes it. Errors: those of the work, or an Error when it is not done by the

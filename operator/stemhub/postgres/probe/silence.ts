@@ -16,6 +16,9 @@ export interface WriteSigns {
 /** Twice the time between two writes, and a little: a longer pause is one. */
 const pauseMs = 2_500;
 
+/** A timer that is later than that says that this process stood still. */
+export const standstillMs = 250;
+
 /** When writes to one database were answered. It outlives a change of its primary. */
 export class AnsweredWrites {
   readonly #clock: Clock;
@@ -32,6 +35,11 @@ export class AnsweredWrites {
     const now = this.#clock.monotonic();
     if (now - this.#lastMs > pauseMs) this.#sinceMs = now;
     this.#lastMs = now;
+  }
+
+  /** This process stood still for so long, and heard nothing: that is nobody's silence but its own. */
+  stoodStill(ms: number): void {
+    this.#lastMs = Math.min(this.#clock.monotonic(), this.#lastMs + ms);
   }
 
   get silentMs(): number {

@@ -205,6 +205,16 @@ describe("given a primary whose writes are told when they are silent for 2.5 s",
     expect(signs).toMatchObject({ trouble: "unreachable" });
   });
 
+  test("when the operator stood still, then that is not the database's silence", async () => {
+    const { clock, watch, news } = watching();
+    await clock.advance(10_000);
+    news.length = 0;
+    clock.freeze(8_000);
+    await clock.advance(0);
+    await clock.advance(500);
+    expect([news, (watch.writesOf(key)?.silentMs ?? 9_000) < 2_500]).toEqual([[], true]);
+  });
+
   test("when there is no primary for a while and then another, then the silence goes on until that one answers", async () => {
     const { clock, members, watch } = watching();
     await clock.advance(10_000);

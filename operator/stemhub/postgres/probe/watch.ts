@@ -5,7 +5,7 @@ import { reaches } from "../../../runtime/reach.ts";
 import { DatabaseProbe, type ProbeTarget } from "./database-probe.ts";
 import { type Findings, type NewsBounds, newsOf } from "./findings.ts";
 import { openSession } from "./session.ts";
-import { AnsweredWrites, type WriteSigns } from "./silence.ts";
+import { AnsweredWrites, standstillMs, type WriteSigns } from "./silence.ts";
 
 /** Asks the database of each StemHub, and says what it has learned. */
 export interface DatabaseWatch {
@@ -66,13 +66,19 @@ export function watchDatabases(options: DatabaseWatchOptions): DatabaseWatch {
       entry.news = news;
       for (const listener of listeners) listener(key);
     };
+    const countStandstill = (due: number) => {
+      const lateMs = clock.monotonic() - due;
+      if (lateMs > standstillMs) writes.stoodStill(lateMs);
+    };
     // A silence is told when it is as long as somebody acts upon, and not with the next round.
     let silence: Timer | undefined;
     const tellSilence = () => {
       silence?.clear();
       const next = entry.bounds.silenceMs.find((ms) => ms > writes.silentMs);
       if (next === undefined || stop.signal.aborted) return;
+      const due = clock.monotonic() + next - writes.silentMs;
       silence = clock.setTimer(next - writes.silentMs, () => {
+        countStandstill(due);
         changed();
         tellSilence();
       });
@@ -95,7 +101,10 @@ export function watchDatabases(options: DatabaseWatchOptions): DatabaseWatch {
     const loop = async () => {
       while (!ended.aborted) {
         await probe.look();
-        await clock.sleep(roundMs * (0.9 + random() / 5), ended);
+        const pauseMs = roundMs * (0.9 + random() / 5);
+        const due = clock.monotonic() + pauseMs;
+        await clock.sleep(pauseMs, ended);
+        countStandstill(due);
       }
     };
     loop().catch((error: unknown) => {
