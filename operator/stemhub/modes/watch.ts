@@ -70,8 +70,8 @@ interface Watched {
   readonly aim: ProbeAim;
   readonly stop: AbortController;
   readonly records: Map<Question, Record>;
-  /** Ends the pause that it makes. */
-  pause: AbortController | undefined;
+  /** Ends the pause that it makes; without effect while it asks. */
+  wake: () => void;
 }
 
 /** Each probe in a loop of its own, until `signal`. */
@@ -108,22 +108,22 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
     for (const listener of listeners) listener(entry.key);
   };
 
-  const rest = async (entry: Watched, ended: AbortSignal): Promise<void> => {
-    const pause = new AbortController();
-    entry.pause = pause;
-    try {
-      await clock.sleep(jittered(pauseMs(entry)), AbortSignal.any([ended, pause.signal]));
-    } catch (error) {
-      if (!pause.signal.aborted) throw error;
-    } finally {
-      entry.pause = undefined;
-    }
-  };
+  /** Until it is time to ask again, somebody hurries, or all ends. */
+  const rest = (entry: Watched, ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = clock.setTimer(ms, resolve);
+      entry.wake = () => {
+        timer.clear();
+        resolve();
+      };
+    });
 
   const run = async (entry: Watched, ended: AbortSignal): Promise<void> => {
     const asker = entry.aim.open();
+    const onEnd = () => entry.wake();
+    ended.addEventListener("abort", onEnd, { once: true });
     try {
-      await clock.sleep(Math.min(entry.aim.periodMs, doubtMs) * random(), ended);
+      await rest(entry, Math.min(entry.aim.periodMs, doubtMs) * random());
       while (!ended.aborted) {
         const due = clock.monotonic();
         const leave = await turnstile.enter();
@@ -136,16 +136,17 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
         } finally {
           leave();
         }
-        await rest(entry, ended);
+        await rest(entry, jittered(pauseMs(entry)));
       }
     } finally {
+      ended.removeEventListener("abort", onEnd);
       asker.close();
     }
   };
 
   const start = (key: Key, aim: ProbeAim, former: Watched | undefined): Watched => {
     const records = former?.records ?? new Map<Question, Record>();
-    const entry: Watched = { key, aim, stop: new AbortController(), records, pause: undefined };
+    const entry: Watched = { key, aim, stop: new AbortController(), records, wake: () => undefined };
     const ended = AbortSignal.any([signal, entry.stop.signal]);
     run(entry, ended).catch((error: unknown) => {
       // It throws only by a bug; a capability that nobody asks about would be called well for ever. So the process ends.
@@ -181,7 +182,7 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
       for (const { stop } of watched.get(formatKey(key))?.values() ?? []) stop.abort();
       watched.delete(formatKey(key));
     },
-    hurry: (key, probe) => watched.get(formatKey(key))?.get(probe)?.pause?.abort(),
+    hurry: (key, probe) => watched.get(formatKey(key))?.get(probe)?.wake(),
     evidenceOf: (key, question) => evidenceOf(recordOf(key, question), clock.monotonic()),
     lastOf: (key, question) => {
       const record = recordOf(key, question);

@@ -62,17 +62,21 @@ export function askReads(paths: readonly ReadPath[]): Asker {
   };
 }
 
-/** Errors: Error at the deadline. */
+/** Errors: Error at the deadline, or when all ends. */
 async function within<T>(work: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  let late: (() => void) | undefined;
-  const ended = new Promise<never>((_, reject) => {
-    late = () => reject(new Error(`no answer within ${timeoutMs / 1_000} s`));
-    deadline.addEventListener("abort", late, { once: true });
+  let end: () => void = () => undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fail = () => reject(new Error(`no answer within ${timeoutMs / 1_000} s`));
+    const timer = setTimeout(fail, timeoutMs);
+    signal.addEventListener("abort", fail, { once: true });
+    end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", fail);
+    };
   });
   try {
-    return await Promise.race([work, ended]);
+    return await Promise.race([work, late]);
   } finally {
-    if (late) deadline.removeEventListener("abort", late);
+    end();
   }
 }
