@@ -101,7 +101,14 @@ describe("status", () => {
 
   test("kubectl get prints what a person asks first", async () => {
     const [header = "", line = ""] = (await kubectl.run(["get", "stemhubs", "plain"])).split("\n");
-    expect(header.split(/\s{2,}/).map((title) => title.trim())).toEqual(["NAME", "READY", "RELEASE", "DB", "AGE"]);
+    expect(header.split(/\s{2,}/).map((title) => title.trim())).toEqual([
+      "NAME",
+      "MODE",
+      "READY",
+      "RELEASE",
+      "DB",
+      "AGE",
+    ]);
     expect(line).toMatch(/^plain\s+True\s+1\.0\.0\s+1\/1 in sync\s+/);
   });
 });

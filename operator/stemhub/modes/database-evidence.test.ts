@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type DatabaseSigns, databaseEvidence } from "./database-evidence.ts";
 import type { Answer } from "./evidence.ts";
 
-const writes = { silentMs: 300, answeringForMs: 60_000, answered: true, trouble: undefined } as const;
+const writes = { silentMs: 300, answeringForMs: 60_000, answered: true, begun: false, trouble: undefined } as const;
 const read = (more: Partial<Answer> = {}, agoMs = 500): DatabaseSigns["lastRead"] => ({
   answer: { question: "reads", trouble: undefined, replica: false, ...more },
   agoMs,
@@ -53,7 +53,11 @@ describe("given a database, when", () => {
     ["a switchover was asked for", { switchover: true }, true],
     ["there is no primary, and a replica that can take over", { primary: false }, true],
     ["there is no primary, and nobody to take over", { primary: false, candidate: false }, false],
-    ["a new primary has not been asked yet", { writes: { ...writes, answered: false } }, true],
+    [
+      "a new primary has not been asked yet",
+      { candidate: false, writes: { ...writes, answered: false, begun: true } },
+      true,
+    ],
     ["PostgreSQL starts again", silent("refused"), true],
     ["PostgreSQL starts again, and is alone", { candidate: false, ...silent("refused") }, false],
     ["the primary hangs", silent("silent"), false],

@@ -15,6 +15,8 @@ export interface DatabaseSigns {
         readonly silentMs: number;
         readonly answeringForMs: number;
         readonly answered: boolean;
+        /** The present primary has only just been asked for the first time. */
+        readonly begun: boolean;
         readonly trouble: "refused" | "notLetIn" | "unreachable" | "silent" | undefined;
       }
     | undefined;
@@ -44,13 +46,14 @@ export interface DatabaseEvidence extends Pick<DatabaseCauseFacts, "changing" | 
  */
 export function databaseEvidence(signs: DatabaseSigns): DatabaseEvidence {
   const { primary, candidate, switchover, writes, reads, lastRead } = signs;
-  const restarting = writes !== undefined && (!writes.answered || writes.trouble === "refused");
+  const successor = candidate && (!primary || writes?.trouble === "refused");
+  const newcomer = primary && writes?.begun === true;
   const unreachable = writes === undefined || !primary || writes.trouble === "unreachable";
   return {
     primary: primaryEvidence(signs),
     writes: writeEvidence(signs),
     reads,
-    changing: switchover || (candidate && (!primary || (restarting && writes.trouble !== "silent"))),
+    changing: switchover || successor || newcomer,
     isolated: unreachable && reads.state === "failing" && lastRead?.answer.silent === true,
   };
 }

@@ -9,6 +9,8 @@ export interface WriteSigns {
   readonly answeringForMs: number;
   /** The present primary has answered one. */
   readonly answered: boolean;
+  /** The present primary has only just been asked for the first time. */
+  readonly begun: boolean;
   /** Why the last one has no answer. */
   readonly trouble: WriteTrouble | undefined;
 }

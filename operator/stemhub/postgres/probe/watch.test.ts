@@ -225,6 +225,7 @@ describe("given a primary whose writes are told when they are silent for 2.5 s",
     watch.aim(key, target(1), bounds);
     await clock.advance(3_000);
     expect(watch.writesOf(key)?.silentMs).toBeGreaterThanOrEqual(6_000);
+    expect(watch.writesOf(key)).toMatchObject({ answered: false, begun: true });
     watch.rest(key);
     members.hanging.clear();
     watch.aim(key, target(0), bounds);

@@ -141,11 +141,12 @@ export function watchDatabases(options: DatabaseWatchOptions): DatabaseWatch {
       answers.delete(formatKey(key));
     },
     writesOf: (key) => {
-      const writes = answers.get(formatKey(key));
-      if (!writes) return undefined;
-      const { silentMs, answeringForMs } = writes;
-      const findings = watched.get(formatKey(key))?.probe.findings();
-      return { silentMs, answeringForMs, answered: findings?.writes.state === "answered", trouble: findings?.trouble };
+      const known = answers.get(formatKey(key));
+      if (!known) return undefined;
+      const { silentMs, answeringForMs } = known;
+      const { writes: found, trouble } = watched.get(formatKey(key))?.probe.findings() ?? {};
+      const begun = found?.state === "unknown" && found.why === undefined;
+      return { silentMs, answeringForMs, answered: found?.state === "answered", begun, trouble };
     },
     findingsOf: (key) => watched.get(formatKey(key))?.probe.findings(),
     onNews: (listener) => {
