@@ -4,6 +4,7 @@ import { consoleProgress, type Progress, silentProgress } from "../e2e/progress.
 import { benchFailover } from "./failover.ts";
 import { failoverCaseNames } from "./failover-cases.ts";
 import { renderFailoverPlot } from "./failover-plot.ts";
+import { benchGateway } from "./gateway.ts";
 import { benchModesScale } from "./modes-scale.ts";
 import { benchOperator } from "./operator.ts";
 import { machine, type Report, type Row, renderTable } from "./report.ts";
@@ -36,6 +37,10 @@ bench("failover", "how long writes and reads pause when the database breaks, bes
   .action((options: Common & { fault?: string; fresh: boolean }) =>
     report("failover", options, (progress) => benchFailover(progress, { ...options, fault: options.fault })),
   );
+
+bench("gateway", "requests through the gateway, beside plain nginx", 5).action((options: Common) =>
+  report("gateway", options, (progress) => benchGateway(progress, options.runs)),
+);
 
 program
   .command("plot")

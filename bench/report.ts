@@ -21,6 +21,8 @@ export interface Row {
   readonly target: number | null;
   /** The peer's value is an upper bound too. */
   readonly boundByPeer: boolean;
+  /** Bounds of the ratio, where the figure is held to those. */
+  readonly ratioBounds: { readonly atLeast?: number; readonly atMost?: number } | null;
   /** False when the target is missed, or the peer's value where that is a bound. The bench exits 0 all the same: it reports, and a reader judges. */
   readonly ok: boolean;
 }
@@ -42,22 +44,34 @@ export function row(
     /** Left out of the row where the peer has no value. */
     readonly peer?: { readonly name: string; readonly values: readonly number[] };
     readonly boundByPeer?: boolean;
+    readonly ratioAtLeast?: number;
+    readonly ratioAtMost?: number;
   } = {},
 ): Row {
   const runs = spread(values);
   const peer = against.peer && against.peer.values.length > 0 ? peerOf(against.peer) : null;
   const target = against.target ?? null;
   const boundByPeer = against.boundByPeer ?? false;
+  const { ratioAtLeast: atLeast, ratioAtMost: atMost } = against;
+  const ratio = peer && peer.value > 0 ? round(runs.median / peer.value) : null;
+  const ratioBounds =
+    atLeast === undefined && atMost === undefined
+      ? null
+      : { ...(atLeast === undefined ? {} : { atLeast }), ...(atMost === undefined ? {} : { atMost }) };
   return {
     figure,
     value: runs.median,
     unit,
     runs,
     peer,
-    ratio: peer && peer.value > 0 ? round(runs.median / peer.value) : null,
+    ratio,
     target,
     boundByPeer,
-    ok: (target === null || runs.median <= target) && (!boundByPeer || peer === null || runs.median <= peer.value),
+    ratioBounds,
+    ok:
+      (target === null || runs.median <= target) &&
+      (!boundByPeer || peer === null || runs.median <= peer.value) &&
+      (ratio === null || (ratio >= (atLeast ?? ratio) && ratio <= (atMost ?? ratio))),
   };
 }
 
@@ -75,14 +89,14 @@ export function machine(): string {
 /** The report as a table that fits a terminal. */
 export function renderTable(report: Report): string {
   const header = ["figure", "value", "min … max", "peer", "ratio", "target", ""];
-  const lines = report.rows.map(({ figure, value, unit, runs, peer, ratio, target, boundByPeer, ok }) => [
+  const lines = report.rows.map(({ figure, value, unit, runs, peer, ratio, target, boundByPeer, ratioBounds, ok }) => [
     figure,
     `${value} ${unit}`,
     runs.min === runs.max ? "" : `${runs.min} … ${runs.max}`,
     peer ? `${peer.value} ${unit} (${peer.name})` : "",
     ratio === null ? "" : `${ratio}×`,
-    bounds({ target, unit, boundByPeer }),
-    target === null && !boundByPeer ? "" : ok ? "ok" : "missed",
+    bounds({ target, unit, boundByPeer, ratioBounds }),
+    target === null && !boundByPeer && ratioBounds === null ? "" : ok ? "ok" : "missed",
   ]);
   const widths = header.map((title, column) =>
     Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
@@ -96,8 +110,14 @@ export function renderTable(report: Report): string {
   return [`${report.bench} on ${report.machine}`, "", ...text].join("\n");
 }
 
-function bounds({ target, unit, boundByPeer }: Pick<Row, "target" | "unit" | "boundByPeer">): string {
-  return [...(target === null ? [] : [`≤ ${target} ${unit}`]), ...(boundByPeer ? ["≤ peer"] : [])].join(", ");
+function bounds(held: Pick<Row, "target" | "unit" | "boundByPeer" | "ratioBounds">): string {
+  const { target, unit, boundByPeer, ratioBounds } = held;
+  return [
+    ...(target === null ? [] : [`≤ ${target} ${unit}`]),
+    ...(boundByPeer ? ["≤ peer"] : []),
+    ...(ratioBounds?.atLeast === undefined ? [] : [`≥ ${ratioBounds.atLeast}×`]),
+    ...(ratioBounds?.atMost === undefined ? [] : [`≤ ${ratioBounds.atMost}×`]),
+  ].join(", ");
 }
 
 /** Of some values. Errors: RangeError without a value, since a figure that was never measured is none. */

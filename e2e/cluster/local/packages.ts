@@ -31,14 +31,17 @@ const aptLockSeconds = 300;
 
 /**
  * Installs what the host lacks of Debian's packages.
+ *
+ * @param also what one program needs beside what a cluster does
  * Errors: ClusterError, with the packages' names, where this is not a Debian or not root.
  */
-export async function ensurePackages(progress: Progress): Promise<void> {
-  if ((await missingPackages()).length > 0) await withLock("packages", progress, () => install(progress));
+export async function ensurePackages(progress: Progress, also: typeof needed = []): Promise<void> {
+  const wanted = [...needed, ...also];
+  if ((await missingPackages(wanted)).length > 0) await withLock("packages", progress, () => install(wanted, progress));
 }
 
-async function install(progress: Progress): Promise<void> {
-  const missing = await missingPackages(); // Another process may have installed them meanwhile.
+async function install(wanted: typeof needed, progress: Progress): Promise<void> {
+  const missing = await missingPackages(wanted); // Another process may have installed them meanwhile.
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0 || !(await present("apt-get"))) {
     throw new ClusterError(`the local cluster needs root on Debian, and the packages ${missing.join(" ")}`);
@@ -55,9 +58,9 @@ async function install(progress: Progress): Promise<void> {
   });
 }
 
-async function missingPackages(): Promise<string[]> {
+async function missingPackages(wanted: typeof needed): Promise<string[]> {
   const missing: string[] = [];
-  for (const [name, debianPackage] of needed) if (!(await present(name))) missing.push(debianPackage);
+  for (const [name, debianPackage] of wanted) if (!(await present(name))) missing.push(debianPackage);
   return missing;
 }
 

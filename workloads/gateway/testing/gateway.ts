@@ -45,12 +45,11 @@ export class TestGateway {
     await once(component, "listening");
     const address = component.address();
     if (address === null || typeof address === "string") throw new Error("the component has no port");
-    const here = configuration
-      .replace("listen 8080", `listen 127.0.0.1:${http}`)
-      .replace("listen 8443", `listen 127.0.0.1:${https}`)
-      .replace("listen 8081", `listen 127.0.0.1:${health}`)
-      .replaceAll(/set \$component "[^"]*"/g, `set $component "127.0.0.1:${address.port}"`)
-      .replaceAll("    location / {", `    location /gone { proxy_pass http://127.0.0.1:${gone}; }\n    location / {`);
+    const ports = { http, https, health, component: address.port };
+    const here = onLoopback(configuration, ports).replaceAll(
+      "    location / {",
+      `    location /gone { proxy_pass http://127.0.0.1:${gone}; }\n    location / {`,
+    );
     const nginx = await TestNginx.prepare({ configuration: here, tls: await selfSigned("studio.example") });
     await nginx.start(health);
     return new TestGateway(nginx, https, health, component);
@@ -94,15 +93,7 @@ export class TestGateway {
 
   /** Hands over what the mode-agent would, and returns the status. */
   handOver(given: Readonly<Record<string, string>>): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const options = { socketPath: `${this.nginx.sockets}/nginx.sock`, path: "/hand-over", method: "PUT" };
-      const sent = httpRequest({ ...options, agent: false }, (answer) => {
-        answer.resume();
-        answer.on("end", () => resolve(answer.statusCode ?? 0));
-      });
-      sent.on("error", reject);
-      sent.end(JSON.stringify(given));
-    });
+    return handOver(this.nginx.sockets, given);
   }
 
   /** Lines of its log that are no requests, and not about a component that is gone. */
@@ -121,6 +112,31 @@ export class TestGateway {
     this.#component.closeAllConnections();
     this.#component.close();
   }
+}
+
+/** What the mode-agent does, over the Unix socket in a folder; returns the status. */
+export function handOver(sockets: string, given: Readonly<Record<string, string>>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const options = { socketPath: `${sockets}/nginx.sock`, path: "/hand-over", method: "PUT", agent: false };
+    const sent = httpRequest(options, (answer) => {
+      answer.resume();
+      answer.on("end", () => resolve(answer.statusCode ?? 0));
+    });
+    sent.on("error", reject);
+    sent.end(JSON.stringify(given));
+  });
+}
+
+/** Ports of the loopback interface in place of a pod's, and one component in place of all. */
+export function onLoopback(
+  configuration: string,
+  ports: { readonly http: number; readonly https: number; readonly health: number; readonly component: number },
+): string {
+  return configuration
+    .replace("listen 8080", `listen 127.0.0.1:${ports.http}`)
+    .replace("listen 8443", `listen 127.0.0.1:${ports.https}`)
+    .replace("listen 8081", `listen 127.0.0.1:${ports.health}`)
+    .replaceAll(/set \$component "[^"]*"/g, `set $component "127.0.0.1:${ports.component}"`);
 }
 
 /**

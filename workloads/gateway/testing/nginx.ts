@@ -109,15 +109,29 @@ export class TestNginx {
     this.#process?.kill("SIGHUP");
   }
 
+  /** Processor time that its workers have used so far, in s, to a hundredth. */
+  async cpuSeconds(): Promise<number> {
+    let ticks = 0;
+    for (const pid of this.#workers()) {
+      // After the name in parentheses: utime is the 12th, stime the 13th.
+      const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).replace(/^.*\) /, "").split(" ");
+      ticks += Number(fields[11]) + Number(fields[12]);
+    }
+    return ticks / 100;
+  }
+
+  #workers(): number[] {
+    const pids = execFileSync("pgrep", ["-P", String(this.#process?.pid)], { encoding: "utf8" });
+    return pids.split("\n").filter(Boolean).map(Number);
+  }
+
   /** Ends it as a crash would, and begins it anew: what a container's restart leaves is left. */
   async crash(port: number): Promise<void> {
     const child = this.#process;
     if (!child) throw new Error("nginx was not started");
-    const worker = execFileSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" })
-      .split("\n")
-      .filter(Boolean);
+    const workers = this.#workers();
     child.kill("SIGKILL");
-    for (const pid of worker) process.kill(Number(pid), "SIGKILL");
+    for (const pid of workers) process.kill(pid, "SIGKILL");
     await once(child, "exit");
     // As workloads/gateway/start does.
     await rm(join(this.sockets, "nginx.sock"), { force: true });
