@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { type Count, countPytest } from "./counting.ts";
 import { runToEnd } from "./support/command.ts";
 
-const suite = fileURLToPath(new URL("../examples/app/api/test", import.meta.url));
+const suite = fileURLToPath(new URL("../examples/app/test", import.meta.url));
 
 /** It makes its own Python environment and servers the first time. */
 const deadlineMs = 15 * 60_000;

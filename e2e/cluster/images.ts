@@ -14,11 +14,17 @@ import { ensurePackages } from "./local/packages.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Without its tests. */
+/** Without their tests. */
+const exampleApp = (...paths: string[]) => paths.map((path) => `examples/app/${path}`);
 const exampleApi = [
   ".node-version",
-  ...["requirements.txt", "prisma", "stemhub_api", "other_app.py"].map((name) => `examples/app/api/${name}`),
+  ...exampleApp(
+    "service",
+    ...["requirements.txt", "prisma", "stemhub_api", "other_app.py"].map((name) => `api/${name}`),
+  ),
 ];
+const exampleAuth = exampleApp("service", "auth/requirements.txt", "auth/stemhub_auth");
+const exampleDawparser = exampleApp("service", "dawparser/requirements.txt", "dawparser/stemhub_dawparser");
 
 /** The images that this repository builds: Dockerfile, and what decides their content besides it. */
 const table = {
@@ -33,6 +39,8 @@ const table = {
     ],
   },
   "example-api": { dockerfile: "examples/app/api/Dockerfile", inputs: exampleApi },
+  "example-auth": { dockerfile: "examples/app/auth/Dockerfile", inputs: exampleAuth },
+  "example-dawparser": { dockerfile: "examples/app/dawparser/Dockerfile", inputs: exampleDawparser },
 } as const satisfies Record<string, { dockerfile: string; inputs: readonly string[] }>;
 
 /** An image of this repository. */

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query, Request, Response
 
-from .database import Connection, Role, Transaction
+from stemhub_service.database import Connection, Role, Transaction
 
 T = TypeVar("T")
 

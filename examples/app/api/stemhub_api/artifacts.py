@@ -13,10 +13,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from stemhub_service.database import Connection, NotThere, one
+from stemhub_service.problems import Problem, not_found
+
 from .access import Access
-from .database import Connection, NotThere, one
 from .identity import User
-from .problems import Problem, not_found
 from .projects import Role, require
 from .settings import Storage
 

@@ -9,10 +9,14 @@ import psycopg
 from fastapi import FastAPI, Response
 from psycopg_pool import PoolTimeout
 
-from . import artifacts, problems, projects, users
-from .database import Database, rows
-from .logs import RequestLog
+from stemhub_service import database_answers, problems
+from stemhub_service.database import Database, rows
+from stemhub_service.logs import RequestLog
+
+from . import artifacts, payments, projects, users
+from .assertions import Assertions
 from .settings import Settings, read_settings
+from .tokens import Tokens
 
 _READY_SECONDS = 1.5
 """Below the probe's own timeout, so that the reason is told."""
@@ -28,12 +32,15 @@ def create_app(settings: Settings) -> FastAPI:
         await app.state.database.close()
 
     app = FastAPI(title="StemHub", lifespan=lifespan)
+    app.state.tokens = tokens = Tokens(settings)
+    app.state.assertions = Assertions(settings, tokens.issuers)
     app.state.settings = settings
     app.state.database = Database(settings.database_url, settings.database_read_url)
     app.state.artifacts = artifacts.Artifacts(settings.storage) if settings.storage else None
     problems.install(app)
+    database_answers.install(app)
     app.add_middleware(RequestLog)
-    for module in (users, projects, artifacts):
+    for module in (users, projects, artifacts, payments):
         app.include_router(module.router)
 
     @app.get("/healthz", include_in_schema=False)

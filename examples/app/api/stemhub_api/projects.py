@@ -2,16 +2,19 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from fastapi import APIRouter
 from pydantic import BaseModel, EmailStr, Field
 
+from stemhub_service.database import Connection, NotThere, Transaction, one, rows
+from stemhub_service.problems import Problem, not_found
+
 from .access import Access
-from .database import Connection, NotThere, one, rows
-from .identity import User
-from .problems import Problem, not_found
+from .idempotency import Writes
+from .identity import Author, User
 
 router = APIRouter(prefix="/api/projects", tags=["projects"])
 
@@ -75,13 +78,15 @@ class Version(BaseModel):
     daw: str
     created_at: datetime
     uploaded_at: datetime | None
+    session: dict[str, Any] | None
+    """Tempo and tracks, where somebody has read them from the file."""
 
 
 _PROJECT = (
     "SELECT p.id, p.name, p.storage_path, p.created_at, c.role FROM projects p"
     " JOIN collaborators c ON c.project_id = p.id AND c.user_id = %(user)s"
 )
-_VERSION = "id, parent_id, message, artifact_sha256, artifact_size, daw, created_at, uploaded_at"
+_VERSION = "id, parent_id, message, artifact_sha256, artifact_size, daw, created_at, uploaded_at, session"
 
 
 async def require(connection: Connection, project: UUID, user: UUID, least: Role) -> dict:
@@ -97,8 +102,8 @@ async def require(connection: Connection, project: UUID, user: UUID, least: Role
 
 
 @router.post("", status_code=201, response_model=Project)
-async def create_project(body: NewProject, user: User, database: Access) -> dict:
-    async with database.write() as transaction:
+async def create_project(body: NewProject, user: Author, writes: Writes) -> dict:
+    async def create(transaction: Transaction) -> dict:
         project = await transaction.one(
             "WITH made AS (SELECT gen_random_uuid() AS id)"
             " INSERT INTO projects (id, name, owner_id, storage_path)"
@@ -108,7 +113,20 @@ async def create_project(body: NewProject, user: User, database: Access) -> dict
         values = {"project": project["id"], "user": user}
         await transaction.execute("INSERT INTO collaborators VALUES (%(project)s, %(user)s, 'Admin')", values)
         await transaction.execute("INSERT INTO branches (project_id, name) VALUES (%(project)s, 'main')", values)
-    return {**project, "role": Role.admin}
+        return {**project, "role": Role.admin}
+
+    return await writes.once(user, create)
+
+
+@router.patch("/{project}", response_model=Project)
+async def rename_project(project: UUID, body: NewProject, user: Author, writes: Writes) -> dict:
+    async def rename(transaction: Transaction) -> dict:
+        found = await _require_for_write(transaction.connection, project, user, Role.editor)
+        values = {"project": project, "name": body.name}
+        await transaction.execute("UPDATE projects SET name = %(name)s WHERE id = %(project)s", values)
+        return {**found, "name": body.name}
+
+    return await writes.once(user, rename)
 
 
 @router.get("", response_model=list[Project])
@@ -136,9 +154,10 @@ async def list_collaborators(project: UUID, user: User, database: Access) -> lis
 
 
 @router.put("/{project}/collaborators", status_code=204)
-async def put_collaborator(project: UUID, body: Collaborator, user: User, database: Access) -> None:
+async def put_collaborator(project: UUID, body: Collaborator, user: User, writes: Writes) -> None:
     """Gives somebody a role, or another one. The owner stays an Admin: a project without any could not be mended."""
-    async with database.write() as transaction:
+
+    async def put(transaction: Transaction) -> None:
         await _require_for_write(transaction.connection, project, user, Role.admin)
         changed = await transaction.rows(
             "INSERT INTO collaborators (project_id, user_id, role)"
@@ -154,6 +173,8 @@ async def put_collaborator(project: UUID, body: Collaborator, user: User, databa
             raise Problem(409, "The owner of a project stays its Admin.")
         raise Problem(404, "Nobody has an account with this address. Ask them to sign up first.")
 
+    await writes.once(user, put)
+
 
 @router.get("/{project}/branches", response_model=list[Branch])
 async def list_branches(project: UUID, user: User, database: Access) -> list[dict]:
@@ -163,17 +184,19 @@ async def list_branches(project: UUID, user: User, database: Access) -> list[dic
 
 
 @router.post("/{project}/branches", status_code=201, response_model=Branch)
-async def create_branch(project: UUID, body: NewBranch, user: User, database: Access) -> dict:
+async def create_branch(project: UUID, body: NewBranch, user: User, writes: Writes) -> dict:
+    async def create(transaction: Transaction) -> dict:
+        await _require_for_write(transaction.connection, project, user, Role.editor)
+        return await transaction.one(
+            "INSERT INTO branches (project_id, name, head_id) SELECT %(project)s, %(name)s, %(head)s"
+            " WHERE %(head)s::uuid IS NULL OR EXISTS"
+            " (SELECT FROM versions WHERE id = %(head)s AND project_id = %(project)s)"
+            " RETURNING id, name, head_id",
+            {"project": project, "name": body.name, "head": body.from_version},
+        )
+
     try:
-        async with database.write() as transaction:
-            await _require_for_write(transaction.connection, project, user, Role.editor)
-            return await transaction.one(
-                "INSERT INTO branches (project_id, name, head_id) SELECT %(project)s, %(name)s, %(head)s"
-                " WHERE %(head)s::uuid IS NULL OR EXISTS"
-                " (SELECT FROM versions WHERE id = %(head)s AND project_id = %(project)s)"
-                " RETURNING id, name, head_id",
-                {"project": project, "name": body.name, "head": body.from_version},
-            )
+        return await writes.once(user, create)
     except psycopg.errors.UniqueViolation as error:
         raise Problem(409, f"There is a branch {body.name} already.") from error
     except NotThere as error:
@@ -181,27 +204,30 @@ async def create_branch(project: UUID, body: NewBranch, user: User, database: Ac
 
 
 @router.post("/{project}/branches/{branch}/versions", status_code=201, response_model=Version)
-async def create_version(project: UUID, branch: UUID, body: NewVersion, user: User, database: Access) -> dict:
+async def create_version(project: UUID, branch: UUID, body: NewVersion, user: User, writes: Writes) -> dict:
     """A version on a branch; its parent is what the branch pointed at. The artifact is uploaded afterwards."""
+
+    async def create(transaction: Transaction) -> dict:
+        await _require_for_write(transaction.connection, project, user, Role.editor)
+        # Locked: of two versions at once, the second has the first as its parent.
+        found = await transaction.one(
+            "SELECT head_id FROM branches WHERE id = %(branch)s AND project_id = %(project)s FOR UPDATE",
+            {"branch": branch, "project": project},
+        )
+        version = await transaction.one(
+            "INSERT INTO versions (project_id, parent_id, author_id, message, artifact_sha256, artifact_size, daw)"
+            " VALUES (%(project)s, %(parent)s, %(user)s, %(message)s, %(artifact_sha256)s, %(artifact_size)s,"
+            f" %(daw)s) RETURNING {_VERSION}",
+            {"project": project, "parent": found["head_id"], "user": user, **body.model_dump()},
+        )
+        await transaction.execute(
+            "UPDATE branches SET head_id = %(version)s WHERE id = %(branch)s",
+            {"version": version["id"], "branch": branch},
+        )
+        return version
+
     try:
-        async with database.write() as transaction:
-            await _require_for_write(transaction.connection, project, user, Role.editor)
-            # Locked: of two versions at once, the second has the first as its parent.
-            found = await transaction.one(
-                "SELECT head_id FROM branches WHERE id = %(branch)s AND project_id = %(project)s FOR UPDATE",
-                {"branch": branch, "project": project},
-            )
-            version = await transaction.one(
-                "INSERT INTO versions (project_id, parent_id, author_id, message, artifact_sha256, artifact_size, daw)"
-                " VALUES (%(project)s, %(parent)s, %(user)s, %(message)s, %(artifact_sha256)s, %(artifact_size)s,"
-                f" %(daw)s) RETURNING {_VERSION}",
-                {"project": project, "parent": found["head_id"], "user": user, **body.model_dump()},
-            )
-            await transaction.execute(
-                "UPDATE branches SET head_id = %(version)s WHERE id = %(branch)s",
-                {"version": version["id"], "branch": branch},
-            )
-            return version
+        return await writes.once(user, create)
     except NotThere as error:
         raise not_found("branch") from error
 
@@ -225,8 +251,8 @@ async def _list(database: Access, project: UUID, user: UUID, sql: str) -> list[d
         raise not_found("project") from error
 
 
-async def _require_for_write(connection: Connection, project: UUID, user: UUID, least: Role) -> None:
+async def _require_for_write(connection: Connection, project: UUID, user: UUID, least: Role) -> dict:
     try:
-        await require(connection, project, user, least)
+        return await require(connection, project, user, least)
     except NotThere as error:
         raise not_found("project") from error

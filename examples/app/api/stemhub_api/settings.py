@@ -25,6 +25,22 @@ class Settings:
     jwt_secret: str = field(repr=False)
     storage: Storage | None
     token_seconds: int = 8 * 3600
+    jwt_issuer: str = "stemhub-api"
+    """`iss` of the tokens that are issued here."""
+    jwt_audience: str = "stemhub"
+    """`aud` of every session token, whoever issued it."""
+    auth_issuer: str = "stemhub-auth"
+    auth_jwks_url: str | None = None
+    """Where the sign-in service publishes its keys; None: its tokens are not taken."""
+    auth_jwks_file: str | None = None
+    """Its keys as they were last known, for a process that starts while the service is away."""
+    component: str = "api"
+    """What the platform calls this service: the audience of the write queue's assertions."""
+    queue_jwks_file: str | None = None
+    queue_jwks: str | None = None
+    """Public keys of the write queue, as a file that may change or as text. Without: nothing is replayed here."""
+    dawparser_url: str | None = None
+    """Who reads tempo and tracks from a DAW's file; None: files are stored and listed without."""
 
 
 def read_settings(env: dict[str, str] | None = None) -> Settings:
@@ -55,4 +71,13 @@ def read_settings(env: dict[str, str] | None = None) -> Settings:
         database_read_url=env.get("DATABASE_READ_URL") or None,
         jwt_secret=secret,
         storage=storage,
+        jwt_issuer=env.get("JWT_ISSUER") or Settings.jwt_issuer,
+        jwt_audience=env.get("JWT_AUDIENCE") or Settings.jwt_audience,
+        auth_issuer=env.get("AUTH_ISSUER") or Settings.auth_issuer,
+        auth_jwks_url=env.get("AUTH_JWKS_URL") or None,
+        auth_jwks_file=env.get("AUTH_JWKS_FILE") or None,
+        component=env.get("COMPONENT") or Settings.component,
+        queue_jwks_file=env.get("QUEUE_JWKS_FILE") or None,
+        queue_jwks=env.get("QUEUE_JWKS") or None,
+        dawparser_url=env.get("DAWPARSER_URL") or None,
     )

@@ -1,18 +1,18 @@
 """Sign-up, sign-in, sign-out."""
 
-from typing import Annotated
 from uuid import UUID
 
 import psycopg
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, EmailStr, Field
 
-from . import identity
+from stemhub_service.database import NotThere, one
+from stemhub_service.passwords import hash_password, verify_password
+from stemhub_service.problems import Problem
+from stemhub_service.sessions import clear_cookie, set_cookie
+
 from .access import Access
-from .database import NotThere, one
 from .identity import User
-from .problems import Problem
-from .settings import Settings
 
 router = APIRouter(prefix="/api", tags=["users"])
 
@@ -39,13 +39,9 @@ class Session(BaseModel):
     """For whoever keeps no cookies, as the plugin in the DAW: `Authorization: Bearer`."""
 
 
-def _settings(request: Request) -> Settings:
-    return request.app.state.settings
-
-
 @router.post("/signup", status_code=201, response_model=Account)
 async def sign_up(body: SignUp, database: Access) -> dict:
-    digest = await identity.hash_password(body.password)
+    digest = await hash_password(body.password)
     try:
         async with database.write() as transaction:
             return await transaction.one(
@@ -58,25 +54,23 @@ async def sign_up(body: SignUp, database: Access) -> dict:
 
 
 @router.post("/signin", response_model=Session)
-async def sign_in(
-    body: Credentials, database: Access, response: Response, settings: Annotated[Settings, Depends(_settings)]
-) -> dict:
+async def sign_in(body: Credentials, database: Access, request: Request, response: Response) -> dict:
     sql = "SELECT id, name, password_hash FROM users WHERE email = lower(%(email)s)"
     try:
         found = await database.read(one(sql, {"email": body.email}))
     except NotThere:
         found = None
-    if not await identity.verify_password(found and found["password_hash"], body.password) or found is None:
+    if not await verify_password(found and found["password_hash"], body.password) or found is None:
         raise Problem(401, "Address or password is wrong.")
-    token = identity.issue_token(found["id"], settings.jwt_secret, settings.token_seconds)
-    identity.set_cookie(response, token, settings.token_seconds)
+    token = request.app.state.tokens.issue(found["id"])
+    set_cookie(response, token, request.app.state.settings.token_seconds)
     return {"id": found["id"], "name": found["name"], "token": token}
 
 
 @router.post("/signout", status_code=204)
 async def sign_out(response: Response) -> None:
     """Takes the cookie away. A token that was copied is good until its end: it is checked without a database."""
-    identity.clear_cookie(response)
+    clear_cookie(response)
 
 
 @router.get("/me", response_model=Account)

@@ -8,26 +8,47 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from stemhub_api.logs import JsonFormatter
 from stemhub_api.main import create_app
 from stemhub_api.settings import read_settings
+from stemhub_service.logs import JsonFormatter
+from testing.waiting import until
 
-from .conftest import new_version, until
+from .conftest import new_version
 
 PROBE_SECONDS = 2
 """timeoutSeconds of a readiness probe where the spec names none."""
 
 
-def test_a_read_only_database_is_told_to_the_gateway_by_a_header(client, project, postgres):
+def test_a_read_only_database_is_told_to_the_gateway_by_a_header_whatever_the_change(client, project, postgres):
     made, owner = project
+    path = f"/api/projects/{made['id']}"
+    branch = client.get(f"{path}/branches", headers=owner).json()[0]["id"]
+    _, artifact = new_version(client, made, owner)
+    version = {"message": "x", "artifact_sha256": "0" * 64, "artifact_size": 1, "daw": "x"}
+    account = {"email": "grace@studio.example.com", "password": "correct horse", "name": "Grace"}
+    payment = {"amount_cents": 1, "currency": "EUR", "purpose": "x"}
+    changes = [
+        ("POST", "/api/signup", {"json": account}),
+        ("POST", "/api/projects", {"json": {"name": "x"}}),
+        ("PATCH", path, {"json": {"name": "x"}}),
+        ("PUT", f"{path}/collaborators", {"json": {"email": account["email"], "role": "Viewer"}}),
+        ("POST", f"{path}/branches", {"json": {"name": "x"}}),
+        ("POST", f"{path}/branches/{branch}/versions", {"json": version}),
+        ("PUT", artifact, {"content": b"stem"}),
+        ("POST", "/api/payments", {"json": payment}),
+    ]
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute("ALTER DATABASE stemhub SET default_transaction_read_only = on")
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     try:
-        answer = client.post("/api/projects", json={"name": "x"}, headers=owner)
-        assert (answer.status_code, answer.headers["x-stemhub-error"]) == (503, "read-only")
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert client.get(f"/api/projects/{made['id']}", headers=owner).status_code == 200
+        for number, (method, where, body) in enumerate(changes):
+            for headers in (owner, {**owner, "Idempotency-Key": f"change-{number}"}):
+                answer = client.request(method, where, headers=headers, **body)
+                if where == "/api/payments" and headers is owner:
+                    continue  # It needs a key, whatever the database.
+                assert (answer.status_code, answer.headers.get("x-stemhub-error")) == (503, "read-only"), where
+                assert answer.headers["content-type"] == "application/problem+json"
+        assert client.get(path, headers=owner).status_code == 200
     finally:
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("SET default_transaction_read_only = off")

@@ -6,6 +6,9 @@ import uuid
 import jwt
 import pytest
 
+SECRET = "a-secret-of-more-than-32-characters"
+CLAIMS = {"iss": "stemhub-api", "aud": "stemhub", "sub": str(uuid.uuid4())}
+
 
 def _account():
     return {"email": f"{uuid.uuid4().hex}@studio.example.com", "password": "correct horse", "name": "Ada"}
@@ -42,12 +45,14 @@ def test_one_address_has_one_account_however_it_is_written(client):
     "token",
     [
         "nonsense",
-        jwt.encode({"sub": str(uuid.uuid4()), "exp": time.time() + 60}, "another-secret-of-more-than-32-characters"),
-        jwt.encode({"sub": str(uuid.uuid4()), "exp": time.time() - 60}, "a-secret-of-more-than-32-characters"),
-        jwt.encode({"sub": str(uuid.uuid4())}, "a-secret-of-more-than-32-characters"),
-        jwt.encode({"sub": str(uuid.uuid4()), "exp": time.time() + 60}, "", algorithm="none"),
+        jwt.encode({**CLAIMS, "exp": time.time() + 60}, "another-secret-of-more-than-32-characters"),
+        jwt.encode({**CLAIMS, "exp": time.time() - 60}, SECRET),
+        jwt.encode(CLAIMS, SECRET),
+        jwt.encode({**CLAIMS, "exp": time.time() + 60, "iss": "somebody"}, SECRET),
+        jwt.encode({**CLAIMS, "exp": time.time() + 60, "aud": "somebody"}, SECRET),
+        jwt.encode({**CLAIMS, "exp": time.time() + 60}, "", algorithm="none"),
     ],
-    ids=["nonsense", "another secret", "expired", "without end", "unsigned"],
+    ids=["nonsense", "another secret", "expired", "without end", "another issuer", "for somebody else", "unsigned"],
 )
 def test_a_token_that_we_did_not_issue_or_that_has_ended_is_refused(client, token):
     answer = client.get("/api/me", headers={"Authorization": f"Bearer {token}"})

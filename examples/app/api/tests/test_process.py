@@ -12,13 +12,16 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from .conftest import free_port, new_version, until
+from testing.waiting import answers, free_port, until
+
+from .conftest import new_version
 
 
 @pytest.fixture
 def process(settings):
     env = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": "../service",
         "PORT": str(free_port()),
         "DATABASE_URL": settings.database_url,
         "JWT_SECRET": settings.jwt_secret,
@@ -32,17 +35,10 @@ def process(settings):
     here = Path(__file__).parent.parent
     running = subprocess.Popen(command, cwd=here, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     url = f"http://127.0.0.1:{env['PORT']}"
-    until(lambda: running.poll() is not None or answers(url), 30)
+    until(lambda: running.poll() is not None or answers(f"{url}/readyz"), 30)
     yield running, url
     running.kill()
     running.wait(10)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/readyz").status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 def test_at_sigterm_an_upload_that_has_begun_is_finished_and_every_log_line_is_json(process, project):

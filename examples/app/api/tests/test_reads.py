@@ -7,8 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from stemhub_api.main import create_app
-
-from .conftest import until
+from testing.waiting import until
 
 
 @pytest.fixture
@@ -97,7 +96,7 @@ def test_without_the_primary_reads_go_on_and_writes_are_refused(settings, standb
 
 
 def test_a_write_that_no_standby_holds_is_not_acknowledged(client, project, postgres, monkeypatch):
-    monkeypatch.setattr("stemhub_api.database._WRITE_SECONDS", 1)
+    monkeypatch.setattr("stemhub_service.database._WRITE_SECONDS", 1)
     _, owner = project
     wait_for = "ALTER SYSTEM SET synchronous_standby_names = '{}'"
     postgres.execute(wait_for.format("nobody"), "SELECT pg_reload_conf()")

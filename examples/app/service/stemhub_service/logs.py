@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import answer
 
-_log = logging.getLogger("stemhub_api.requests")
+_log = logging.getLogger("stemhub_service.requests")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PROBES = ("/healthz", "/readyz")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}

@@ -1,0 +1,1 @@
+"""Real servers and small things that the tests of all services share."""
