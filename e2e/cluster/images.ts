@@ -25,6 +25,10 @@ const exampleApi = [
 ];
 const exampleAuth = exampleApp("service", "auth/requirements.txt", "auth/stemhub_auth");
 const exampleDawparser = exampleApp("service", "dawparser/requirements.txt", "dawparser/stemhub_dawparser");
+const exampleCollaboration = [
+  ".node-version",
+  ...exampleApp(...["package.json", "package-lock.json", "src"].map((name) => `collaboration/${name}`)),
+];
 
 /** The images that this repository builds: Dockerfile, and what decides their content besides it. */
 const table = {
@@ -40,6 +44,7 @@ const table = {
   },
   "example-api": { dockerfile: "examples/app/api/Dockerfile", inputs: exampleApi },
   "example-auth": { dockerfile: "examples/app/auth/Dockerfile", inputs: exampleAuth },
+  "example-collaboration": { dockerfile: "examples/app/collaboration/Dockerfile", inputs: exampleCollaboration },
   "example-dawparser": { dockerfile: "examples/app/dawparser/Dockerfile", inputs: exampleDawparser },
 } as const satisfies Record<string, { dockerfile: string; inputs: readonly string[] }>;
 

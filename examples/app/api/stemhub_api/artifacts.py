@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
+from psycopg.types.json import Jsonb
 from starlette.concurrency import run_in_threadpool
 
 from stemhub_service.database import Connection, NotThere, one
@@ -117,9 +118,11 @@ async def upload(project: UUID, version: UUID, user: User, store: Store, databas
             await run_in_threadpool(store.put, wanted["key"], spool)
         except (BotoCoreError, ClientError) as error:
             raise _away("Keep your copy and try again.") from error
+        session = await request.app.state.parser.parse_if_possible(spool, size)
     async with database.write() as transaction:
         await transaction.execute(
-            "UPDATE versions SET uploaded_at = now() WHERE id = %(version)s", {"version": version}
+            "UPDATE versions SET uploaded_at = now(), session = coalesce(%(session)s, session) WHERE id = %(version)s",
+            {"version": version, "session": Jsonb(session) if session else None},
         )
 
 

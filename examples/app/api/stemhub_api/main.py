@@ -13,7 +13,7 @@ from stemhub_service import database_answers, problems
 from stemhub_service.database import Database, rows
 from stemhub_service.logs import RequestLog
 
-from . import artifacts, payments, projects, users
+from . import artifacts, parsing, payments, projects, users
 from .assertions import Assertions
 from .settings import Settings, read_settings
 from .tokens import Tokens
@@ -37,10 +37,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings.database_url, settings.database_read_url)
     app.state.artifacts = artifacts.Artifacts(settings.storage) if settings.storage else None
+    app.state.parser = parsing.Parser(settings.dawparser_url)
     problems.install(app)
     database_answers.install(app)
     app.add_middleware(RequestLog)
-    for module in (users, projects, artifacts, payments):
+    for module in (users, projects, artifacts, parsing, payments):
         app.include_router(module.router)
 
     @app.get("/healthz", include_in_schema=False)
