@@ -21,9 +21,9 @@ const routes = [
   { path: "/live/", component: "collaboration", capability: "collaboration" },
 ];
 
-const studio = (modes: object = {}) => {
+const studio = (modes: object = {}, bucket = environment().storage.bucket) => {
   const { postgres: image } = environment().images;
-  const { bucket, endpoint } = environment().storage;
+  const { endpoint } = environment().storage;
   return echoStemHub("studio", {
     spec: {
       release: { version: "1.0.0", images: { api: image, collaboration: image } },
@@ -47,10 +47,13 @@ const studio = (modes: object = {}) => {
 let gateway: GatewayClient;
 
 beforeAll(async () => {
-  await keys(environment().storage.secretAccessKey);
-  const data = { "ca.crt": environment().storage.ca };
-  await kubectl.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "s3-ca" }, data });
-  await kubectl.apply(studio());
+  const { accessKeyId, secretAccessKey, ca } = environment().storage;
+  const [keys, authority] = [{ accessKeyId, secretAccessKey }, { "ca.crt": ca }];
+  await kubectl.apply(
+    { apiVersion: "v1", kind: "Secret", metadata: { name: "s3" }, stringData: keys },
+    { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "s3-ca" }, data: authority },
+    studio(),
+  );
   await untilStemHub(kubectl, "studio");
   gateway = await GatewayClient.open(kubectl, "studio");
   await untilMode(gateway, "Normal", 30_000, ({ mode }) => mode === "Normal");
@@ -128,14 +131,14 @@ test("given collaboration that fails, then its routes say at once what to do, al
   await gateway.expect(200, "/live/room");
 }, 90_000);
 
-test("given storage that does not let us in, then uploads are refused with a way to go on, and all else goes on", async () => {
-  await keys("not the key");
+test("given storage that does not work, then uploads are refused with a way to go on, and all else goes on", async () => {
+  await kubectl.apply(studio({}, "no-such-bucket"));
   await untilMode(gateway, "without storage", 60_000, ({ capabilities }) => capabilities.storage.mode !== "Normal");
   const upload = { method: "PUT", body: Buffer.alloc(1024) } as const;
   const answer = await gateway.expect(503, "/uploads/song.wav", upload);
   expect(refusal(answer)).toMatchObject({ detail: sentences.storage, capability: "storage" });
   await gateway.expect(200, "/songs", { method: "POST", body: { title: "Blue Room" } });
-  await keys(environment().storage.secretAccessKey);
+  await kubectl.apply(studio());
   await untilMode(gateway, "Normal again", 60_000, ({ mode }) => mode === "Normal");
   await gateway.expect(200, "/uploads/song.wav", upload);
 }, 180_000);
@@ -165,12 +168,6 @@ test("given standbys that hang, so that no write is acknowledged, then reads go 
     "database Normal",
   ]);
 }, 180_000);
-
-/** The credentials of the object storage, as people would change them. */
-function keys(secretAccessKey: string): Promise<void> {
-  const stringData = { accessKeyId: environment().storage.accessKeyId, secretAccessKey };
-  return kubectl.apply({ apiVersion: "v1", kind: "Secret", metadata: { name: "s3" }, stringData });
-}
 
 /** Follows the mode as a page would; `end` returns all that was told. */
 function follow(): { end(): Promise<readonly ModeDocument[]> } {

@@ -2,7 +2,7 @@
  * A component that answers every request with what it received: cheap to start, needs neither database nor storage, and
  * shows what a gateway let through. It runs on any image with Python 3.
  *
- * `POST /fail/20` makes it answer /probe with 500 for 20 s; `?status=503&error=read-only` has it answer so, with that
+ * `POST …/fail/20` makes it answer /probe with 500 for 20 s; `?status=503&error=read-only` has it answer so, with that
  * X-StemHub-Error.
  */
 export function echoComponent(greeting: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
@@ -39,7 +39,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         global failing
         at = urllib.parse.urlsplit(self.path)
         asked = dict(urllib.parse.parse_qsl(at.query))
-        if self.command == "POST" and at.path.startswith("/fail/"): failing = time.monotonic() + float(at.path[6:])
+        if self.command == "POST" and "/fail/" in at.path: failing = time.monotonic() + float(at.path.rsplit("/", 1)[1])
         fails = at.path == "/probe" and time.monotonic() < failing
         size = int(self.headers.get("content-length") or 0)
         left = size
