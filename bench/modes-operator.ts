@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { busyness } from "../operator/runtime/busyness.ts";
 import { systemClock } from "../operator/runtime/clock.ts";
 import { silentLog } from "../operator/runtime/log.ts";
 import { askReads } from "../operator/stemhub/modes/probe/reads.ts";
@@ -38,7 +39,11 @@ function start({ stemhubs, postgresPort, httpPort, host, authority }: ModesOrder
   const shared = { clock: systemClock, log: silentLog, signal };
   const databases = watchDatabases(shared);
   let waits: number[] = [];
-  const watch = watchModes({ ...shared, measured: (_probe, _seconds, waited) => waits.push(waited * 1_000) });
+  const watch = watchModes({
+    ...shared,
+    busyness: busyness(systemClock),
+    measured: (_probe, _seconds, waited) => waits.push(waited * 1_000),
+  });
   const login = { user: "stemhub_probe", password: "secret" };
   const address = { ip: "127.0.0.1", port: postgresPort, host, authority };
   const url = `http://127.0.0.1:${httpPort}`;

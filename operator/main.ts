@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { pino } from "pino";
 import { stemhubKind } from "./api/kinds.ts";
+import { busyness } from "./runtime/busyness.ts";
 import { systemClock } from "./runtime/clock.ts";
 import { connect } from "./runtime/connect.ts";
 import { runController } from "./runtime/controller.ts";
@@ -84,7 +85,7 @@ async function main(): Promise<void> {
       const databases = watchDatabases({ clock, log, signal: leadership.signal });
       const { measured } = modeMetrics;
       const modes = {
-        watch: watchModes({ clock, log, signal: leadership.signal, measured }),
+        watch: watchModes({ clock, log, signal: leadership.signal, measured, busyness: busyness(clock) }),
         lifts: new Lifts(clock),
         metrics: modeMetrics,
       };

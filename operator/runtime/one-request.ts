@@ -45,15 +45,19 @@ export function send(options: OneRequest): Promise<OneResponse> {
       ...(ca === undefined ? {} : { ca }),
     });
     // Not by AbortSignal.timeout: at hundreds of requests a second its errors and listeners cost more than the requests.
-    const silence = new SilenceError(`no answer within ${timeoutMs / 1_000} s`);
-    const timer = setTimeout(() => request.destroy(silence), timeoutMs);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      request.destroy();
+    }, timeoutMs);
     const onAbort = () => request.destroy(new Error("stopped"));
     const settle = (end: () => void) => {
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
       end();
     };
-    const fail = (error: Error) => settle(() => reject(request.errored === silence ? silence : error));
+    const fail = (error: Error) =>
+      settle(() => reject(late ? new SilenceError(`no answer within ${timeoutMs / 1_000} s`) : error));
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     request.once("error", fail);

@@ -12,13 +12,22 @@ const studio = { namespace: "music", name: "studio" };
 function watching() {
   stop = new AbortController();
   const clock = new FakeClock();
-  const service = { trouble: undefined as string | undefined, hangs: false, asked: 0, inside: 0, most: 0, closed: 0 };
+  const service = {
+    trouble: undefined as string | undefined,
+    hangs: false,
+    asked: 0,
+    inside: 0,
+    most: 0,
+    closed: 0,
+    busyness: 0,
+  };
   const waits: number[] = [];
   const watch = watchModes({
     clock,
     log: silentLog,
     signal: stop.signal,
     random: () => 0.5,
+    busyness: () => service.busyness,
     measured: (_, __, waited) => waits.push(waited),
   });
   const news: string[] = [];
@@ -87,6 +96,19 @@ describe("given a service that is asked every ten seconds", () => {
     service.trouble = undefined;
     await clock.advance(1_000);
     expect([news, evidence().state]).toEqual([["studio"], "ok"]);
+  });
+
+  test("when the operator is busy, then it is asked less often while it is well, and as often when it is in doubt", async () => {
+    const { clock, service, watch, aim } = watching();
+    service.busyness = 0.8;
+    watch.aim(studio, [aim()]);
+    await clock.advance(121_000);
+    expect(service.asked).toBe(4);
+    service.trouble = "answers 500";
+    await clock.advance(40_000);
+    service.asked = 0;
+    await clock.advance(10_000);
+    expect(service.asked).toBe(10);
   });
 
   test("when somebody must know now, then it is asked at once, and goes on as before", async () => {

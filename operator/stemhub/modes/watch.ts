@@ -48,6 +48,8 @@ export interface ModeWatchOptions {
   /** Ends all asking. */
   readonly signal: AbortSignal;
   readonly random?: () => number;
+  /** How busy this process is, 0 to 1. Default: not at all. */
+  readonly busyness?: () => number;
   /** Called for each probe: how long it took, and how long it had waited for its turn. */
   readonly measured?: (probe: string, seconds: number, waitedSeconds: number) => void;
 }
@@ -60,6 +62,13 @@ export const mostAtOnce = 200;
 
 /** Between two questions to what is in doubt. */
 const doubtMs = 1_000;
+
+/**
+ * From this share of its time on a busy operator asks less often about what is well, up to four times: what is in doubt, and the
+ * passes, come first.
+ */
+const busyFrom = 0.4;
+const mostStretch = 4;
 
 /** What has failed for so long is asked less often again: it may be gone for days. */
 const doubtLastsMs = 60_000;
@@ -76,7 +85,7 @@ interface Watched {
 
 /** Each probe in a loop of its own, until `signal`. */
 export function watchModes(options: ModeWatchOptions): ModeWatch {
-  const { clock, log, signal, random = Math.random, measured = () => undefined } = options;
+  const { clock, log, signal, random = Math.random, measured = () => undefined, busyness = () => 0 } = options;
   const turnstile = new Turnstile(mostAtOnce);
   const watched = new Map<string, Map<string, Watched>>();
   const listeners = new Set<(key: Key) => void>();
@@ -86,7 +95,7 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
 
   const pauseMs = ({ aim, records }: Watched): number => {
     const failing = [...records.values()].filter(({ failures }) => failures > 0);
-    if (failing.length === 0) return aim.periodMs;
+    if (failing.length === 0) return aim.periodMs * Math.min(mostStretch, Math.max(1, busyness() / busyFrom) ** 2);
     const longMs = Math.max(...failing.map(({ sinceMs }) => clock.monotonic() - sinceMs));
     return Math.min(aim.periodMs, longMs > doubtLastsMs ? lostPeriodMs : doubtMs);
   };
