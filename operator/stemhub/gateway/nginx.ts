@@ -19,9 +19,9 @@ export const gatewayPorts = { http: 8080, https: 8443, health: 8081 } as const;
 export function nginxConfiguration(stemhub: StemHub, clusterDomain: string): string {
   const { gateway } = stemhub.spec;
   const { bodySize, timeoutSeconds } = gateway.limits;
-  const trusted = gateway.trustedProxies;
   return `load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
 worker_processes 2;
+pcre_jit on;
 error_log /dev/stderr warn;
 pid /tmp/nginx.pid;
 worker_shutdown_timeout 60s;
@@ -42,24 +42,10 @@ http {
   log_format json escape=json '{"time":"$time_iso8601","request_id":"$request_id_out","client":"$remote_addr","method":"$request_method",'
     '"path":"$uri","mode":"$stemhub_mode","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
     '"upstream_status":"$upstream_status","upstream_seconds":"$upstream_response_time"}';
-  access_log /dev/stdout json;
+  # Whole lines, and no more at once than a pipe takes in one piece: workers write to the same one.
+  access_log /dev/stdout json buffer=4k flush=1s;
 
-  # Whom to believe: the address of the connection itself, before real_ip replaces it.
-  geo $realip_remote_addr $from_trusted_proxy {
-    default 0;
-${trusted.map((network) => `    ${network} 1;`).join("\n")}
-  }
-${trusted.map((network) => `  set_real_ip_from ${network};`).join("\n")}
-  real_ip_header X-Forwarded-For;
-  real_ip_recursive on;
-  map "$from_trusted_proxy:$http_x_request_id" $request_id_out {
-    default $request_id;
-    "~^1:(?<given>[A-Za-z0-9._-]{1,128})$" $given;
-  }
-  map "$from_trusted_proxy:$http_x_forwarded_proto" $scheme_out {
-    default $scheme;
-    "~^1:(?<proto>https?)$" $proto;
-  }
+${forwarded(gateway.trustedProxies)}
   map $https $strict_transport {
     default "";
     on "max-age=31536000";
@@ -123,6 +109,33 @@ ${gateway.host === undefined ? "" : unknownHost(gateway.host)}${body(stemhub, cl
   }
 }
 `;
+}
+
+/**
+ * Whom to believe about where a request comes from. With no trusted proxy it is the connection itself that is believed, and
+ * nothing is looked up for each request.
+ */
+function forwarded(trusted: readonly string[]): string {
+  if (trusted.length === 0) {
+    return `  map "" $request_id_out { default $request_id; }
+  map "" $scheme_out { default $scheme; }`;
+  }
+  return `  # Whom to believe: the address of the connection itself, before real_ip replaces it.
+  geo $realip_remote_addr $from_trusted_proxy {
+    default 0;
+${trusted.map((network) => `    ${network} 1;`).join("\n")}
+  }
+${trusted.map((network) => `  set_real_ip_from ${network};`).join("\n")}
+  real_ip_header X-Forwarded-For;
+  real_ip_recursive on;
+  map "$from_trusted_proxy:$http_x_request_id" $request_id_out {
+    default $request_id;
+    "~^1:(?<given>[A-Za-z0-9._-]{1,128})$" $given;
+  }
+  map "$from_trusted_proxy:$http_x_forwarded_proto" $scheme_out {
+    default $scheme;
+    "~^1:(?<proto>https?)$" $proto;
+  }`;
 }
 
 /** A name that is not ours gets no answer of ours: DNS rebinding and stray traffic end here. */
