@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { KubeObject } from "../runtime/objects.ts";
+import { authSchema } from "./auth.ts";
 import { certificatesSchema } from "./certificates.ts";
 import { type Component, componentSchema } from "./component.ts";
 import { databaseSchema, volumesOnlyGrow } from "./database.ts";
@@ -45,6 +46,7 @@ export const specSchema = z
       ),
     ),
     gateway: gatewaySchema.prefault({}),
+    auth: authSchema.optional(),
     certificates: certificatesSchema.prefault({}),
     modes: modesSchema.prefault({}),
     dawParsing: dawParsingSchema.optional(),
@@ -66,6 +68,10 @@ export const specSchema = z
       {
         rule: `!has(self.gateway.routes) || self.gateway.routes.all(r, ${componentNames.map((name) => `(r.component == '${name}' && has(self.components.${name}))`).join(" || ")})`,
         message: "gateway.routes names a component that is not in components: add it to components or change the route",
+      },
+      {
+        rule: `!has(self.auth) || [${["jwks", "revocations"].map((what) => `has(self.auth.${what}) && has(self.auth.${what}.component) ? self.auth.${what}.component : ''`).join(", ")}].all(c, c == '' || ${componentNames.map((name) => `(c == '${name}' && has(self.components.${name}))`).join(" || ")})`,
+        message: "auth names a component that is not in components: add it to components, or set url instead",
       },
       {
         rule: "has(self.gateway.routes) || has(self.components.api) || has(self.components.web)",
