@@ -66,15 +66,15 @@ export async function signedByKey(
 ): Promise<boolean> {
   const hash = "SHA-256";
   if (algorithm === "RS256") {
-    const rsa = { name: "RSASSA-PKCS1-v1_5", hash };
+    const rsa = { name: "RSASSA-PKCS1-v1_5", hash } as const;
     // Its numbers alone: what else a key says has been judged, and must not be judged by another rule here.
-    const jwk = { kty: "RSA", n: String(key.n), e: String(key.e) };
+    const jwk = { kty: "RSA", n: String(key.n), e: String(key.e) } as const;
     const imported = await crypto.subtle.importKey("jwk", jwk, rsa, false, ["verify"]);
     return crypto.subtle.verify(rsa, imported, signature, signed);
   }
   // R and S, 32 bytes each (RFC 7518 section 3.4): a DER form of the same signature would be a second token.
   if (signature.length !== 64) return false;
-  const jwk = { kty: "EC", crv: "P-256", x: String(key.x), y: String(key.y) };
+  const jwk = { kty: "EC", crv: "P-256", x: String(key.x), y: String(key.y) } as const;
   const imported = await crypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
   return crypto.subtle.verify({ name: "ECDSA", hash }, imported, signature, signed);
 }
@@ -85,7 +85,7 @@ export async function signedBySecret(
   signature: Uint8Array<ArrayBuffer>,
   signed: Uint8Array<ArrayBuffer>,
 ): Promise<boolean> {
-  const hmac = { name: "HMAC", hash: "SHA-256" };
+  const hmac = { name: "HMAC", hash: "SHA-256" } as const;
   const key = await crypto.subtle.importKey("raw", secret, hmac, false, ["verify"]);
   return crypto.subtle.verify("HMAC", key, signature, signed);
 }
