@@ -1,7 +1,8 @@
 import { handOver } from "./handlers/hand-over.ts";
 import { mode } from "./handlers/mode.ts";
 import { problem, replaceBody, replaceHeaders, retryAfter } from "./handlers/refusal.ts";
+import { refuseToken, token } from "./handlers/token.ts";
 import { state, verdict } from "./handlers/variables.ts";
 
 /** What nginx.conf names as gateway.NAME. */
-export default { handOver, mode, problem, replaceBody, replaceHeaders, retryAfter, state, verdict };
+export default { handOver, mode, problem, refuseToken, replaceBody, replaceHeaders, retryAfter, state, token, verdict };

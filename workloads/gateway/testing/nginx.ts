@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { unpackedImage } from "../../../e2e/cluster/images.ts";
 import { silentProgress } from "../../../e2e/progress.ts";
@@ -18,6 +18,8 @@ export interface GatewayFiles {
   /** The text of nginx.conf. */
   readonly configuration: string;
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** What else is mounted, by its path below /etc/stemhub. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Instead of the gateway's own module: one that was built for a test. */
   readonly buildModule?: (outfile: string) => Promise<void>;
 }
@@ -69,6 +71,10 @@ export class TestNginx {
     if (files.tls) {
       await writeFile(join(folder, "etc/tls/tls.crt"), files.tls.cert);
       await writeFile(join(folder, "etc/tls/tls.key"), files.tls.key);
+    }
+    for (const [path, text] of Object.entries(files.files ?? {})) {
+      await mkdir(dirname(join(folder, "etc", path)), { recursive: true });
+      await writeFile(join(folder, "etc", path), text);
     }
     await (files.buildModule ?? buildGateway)(join(folder, "lib/gateway.js"));
     await writeFile(join(folder, "log"), "");

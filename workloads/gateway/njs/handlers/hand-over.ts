@@ -3,6 +3,7 @@ import crypto from "crypto";
 import type { ModeDocument } from "../../../../operator/api/mode-document.ts";
 import { stateOf } from "../state.ts";
 import { currentMode, keep } from "./shared.ts";
+import { keepKeys, keepRevocations } from "./trust.ts";
 
 /** What the mode-agent sends: the texts of the ConfigMap NAME-mode, by its keys without their `.json`. */
 interface HandOver {
@@ -13,7 +14,7 @@ interface HandOver {
 
 /**
  * Takes what the mode-agent hands over, by a Unix socket that nobody else has. Answers 204 when it is kept; 409 when the
- * mode has an older epoch than the one that is known, which then stays; 400 for what is no JSON, and nothing is kept.
+ * mode has an older epoch than the one that is known, which then stays; 400 for what is of no use: it stays as it was.
  */
 export function handOver(r: NginxHTTPRequest): void {
   let given: HandOver;
@@ -21,14 +22,12 @@ export function handOver(r: NginxHTTPRequest): void {
   try {
     given = JSON.parse(r.requestText ?? "") as HandOver;
     mode = given.mode === undefined ? undefined : (JSON.parse(given.mode) as ModeDocument);
-    if (given.jwks !== undefined) JSON.parse(given.jwks);
-    if (given.revocations !== undefined) JSON.parse(given.revocations);
+    if (given.jwks !== undefined) keepKeys(given.jwks);
+    if (given.revocations !== undefined) keepRevocations(given.revocations);
   } catch (error) {
-    r.return(400, `not JSON: ${(error as Error).message}\n`);
+    r.return(400, `of no use: ${(error as Error).message}\n`);
     return;
   }
-  if (given.jwks !== undefined) keep("jwks", given.jwks);
-  if (given.revocations !== undefined) keep("revocations", given.revocations);
   if (mode && given.mode !== undefined) {
     const known = currentMode();
     if (known && known.epoch > mode.epoch) {

@@ -8,8 +8,11 @@ type Key =
   | "state"
   /** The ETag of the document. */
   | "tag"
-  /** The key set by which tokens are verified, and the revocations: JSON as the operator wrote it. */
+  /** The key set by which tokens are verified: JSON as the operator wrote it. */
   | "jwks"
+  /** Of the same, what every request needs: when it was fetched, in seconds since 1970, and a hash of its keys. */
+  | "trust"
+  /** Which entries of the zone `revoked` count: a hash of the list. */
   | "revocations";
 
 /** What is kept under a key; undefined until the first hand-over. */

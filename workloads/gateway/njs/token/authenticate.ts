@@ -4,8 +4,8 @@ import type { Refusal } from "./refusal.ts";
 
 /** By what tokens are verified: exactly one of the two, so that a token can never choose (RFC 8725 section 3.1). */
 export interface Trust {
-  /** RS256 and ES256, by the key that the token names. */
-  readonly keys?: readonly Jwk[];
+  /** RS256 and ES256, by the key that the token names. Read only where a token is not remembered. */
+  readonly keys?: () => readonly Jwk[];
   /** HS256. At least 32 bytes (RFC 7518 section 3.2). */
   readonly secret?: Uint8Array<ArrayBuffer>;
 }
@@ -67,7 +67,7 @@ async function verify(
     return (await signedBySecret(trust.secret, signature, signed)) ? undefined : "BadSignature";
   }
   if (kid !== undefined && typeof kid !== "string") return "UnknownKey";
-  const choice = chooseKey(trust.keys ?? [], algorithm, kid);
+  const choice = chooseKey(trust.keys ? trust.keys() : [], algorithm, kid);
   if (choice.key === undefined) return choice.refusal;
   try {
     return (await signedByKey(choice.key, algorithm, signature, signed)) ? undefined : "BadSignature";

@@ -20,7 +20,7 @@ function aGateway() {
   };
   const known = (more: Partial<Known> = {}): Known => ({
     policy,
-    trust: { keys: keySet, version: "1", fetched: now },
+    trust: { keys: () => keySet, version: "1", fetched: now },
     revoked: nobody,
     authDown: false,
     cache,
@@ -45,9 +45,9 @@ test("what is remembered is judged anew: time, revocations, and the version of t
   expect(await decide({})).toBeUndefined();
   expect(await decide({ now: now + 700 })).toBe("Expired");
   expect(await decide({ revoked: { ...nobody, token: () => true } })).toBe("TokenRevoked");
-  expect(await decide({ trust: { keys: keySet, version: "1", fetched: now - 13 * 3600 } })).toBe("KeysTooOld");
+  expect(await decide({ trust: { keys: () => keySet, version: "1", fetched: now - 13 * 3600 } })).toBe("KeysTooOld");
   expect(misses()).toBe(1);
-  expect(await decide({ trust: { keys: [], version: "2", fetched: now } })).toBe("UnknownKey");
+  expect(await decide({ trust: { keys: () => [], version: "2", fetched: now } })).toBe("UnknownKey");
 });
 
 test("a token that is refused leaves nothing behind, so nobody can fill the cache with them", async () => {

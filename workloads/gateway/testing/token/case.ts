@@ -31,10 +31,11 @@ export interface Case {
 
 /** What is decided, in the words of `then`. In the subset of the language that njs knows. */
 export async function decideCase(given: Case): Promise<string> {
-  const trust: { version: string; keys?: readonly Jwk[]; fetched?: number; secret?: Uint8Array<ArrayBuffer> } = {
+  const trust: { version: string; keys?: () => readonly Jwk[]; fetched?: number; secret?: Uint8Array<ArrayBuffer> } = {
     version: "1",
   };
-  if (given.keys !== undefined) trust.keys = given.keys;
+  const keys = given.keys;
+  if (keys !== undefined) trust.keys = () => keys;
   if (given.fetched !== undefined) trust.fetched = given.fetched;
   if (given.secret !== undefined) trust.secret = Buffer.from(given.secret, "base64");
   const carriers = { authorization: given.authorization, cookies: given.cookies };
