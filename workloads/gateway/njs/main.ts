@@ -1,3 +1,4 @@
+import { object, signature, storageAway } from "./handlers/files.ts";
 import { handOver } from "./handlers/hand-over.ts";
 import { mode } from "./handlers/mode.ts";
 import { problem, replaceBody, replaceHeaders, retryAfter } from "./handlers/refusal.ts";
@@ -5,4 +6,6 @@ import { refuseToken, token } from "./handlers/token.ts";
 import { state, verdict } from "./handlers/variables.ts";
 
 /** What nginx.conf names as gateway.NAME. */
-export default { handOver, mode, problem, refuseToken, replaceBody, replaceHeaders, retryAfter, state, token, verdict };
+export default { 
+  handOver, mode, object, problem, refuseToken, replaceBody, replaceHeaders, retryAfter, signature, state, storageAway, token, verdict,
+ };

@@ -49,6 +49,7 @@ export class TestNginx {
         ["etc", "etc/stemhub"],
         ["sockets", "run/stemhub"],
         ["lib", "usr/local/lib/stemhub"],
+        ["cache", "var/cache/stemhub"],
       ].map(([from, to]) => `mount --bind ${folder}/${from} ${root}/${to}`),
     ];
     const nginx = "nginx -c /etc/stemhub/gateway/nginx.conf -e /dev/stderr";
@@ -62,9 +63,9 @@ export class TestNginx {
     const root = await unpackedImage("gateway", silentProgress);
     const folder = await mkdtemp(join(tmpdir(), "gateway-"));
     await chmod(folder, 0o755);
-    for (const name of ["tmp", "etc/gateway", "etc/tls", "sockets", "lib"])
+    for (const name of ["tmp", "etc/gateway", "etc/tls", "sockets", "lib", "cache"])
       await mkdir(join(folder, name), { recursive: true });
-    for (const name of ["etc/stemhub", "run/stemhub", "usr/local/lib/stemhub"])
+    for (const name of ["etc/stemhub", "run/stemhub", "usr/local/lib/stemhub", "var/cache/stemhub"])
       await mkdir(join(root, name), { recursive: true });
     await writeFile(join(folder, "etc/gateway/nginx.conf"), files.configuration);
     await writeFile(join(folder, "tmp/resolver.conf"), "resolver 127.0.0.1;\n");
@@ -78,7 +79,7 @@ export class TestNginx {
     }
     await (files.buildModule ?? buildGateway)(join(folder, "lib/gateway.js"));
     await writeFile(join(folder, "log"), "");
-    for (const name of ["tmp", "sockets", "log"]) await chown(join(folder, name), uid, uid);
+    for (const name of ["tmp", "sockets", "log", "cache"]) await chown(join(folder, name), uid, uid);
     return new TestNginx(folder, root);
   }
 

@@ -1,0 +1,186 @@
+import type { StemHub } from "../../api/stemhub.ts";
+
+/** SHA-256 of no body, which every signed GET has. */
+const emptyObjectHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** Where files are kept in nginx's container. */
+const cachePath = "/var/cache/stemhub";
+/** Between the cache and what signs requests: only nginx itself can reach it. */
+const storageSocket = "/tmp/storage.sock";
+/** What a file is fetched and kept in. A range costs as much as the pieces that it touches. */
+const slice = "1m";
+
+/** What is told while a file cannot be had, and the mode says nothing of it. */
+const notice = "Working offline - changes will sync when reconnected";
+
+/** A route whose files come from the object storage. */
+export interface FileRoute {
+  readonly path: string;
+  /** Put before the rest of the path to make the object's key. */
+  readonly prefix: string;
+  /** For how long a file is taken as it was, in seconds. */
+  readonly cacheSeconds: number;
+}
+
+/** Of the object storage, what nginx connects to. */
+interface Storage {
+  readonly secure: boolean;
+  /** As in the header Host: with the port where the endpoint has one. */
+  readonly host: string;
+  readonly name: string;
+  readonly address: string;
+}
+
+function storageOf(endpoint: string): Storage {
+  const url = new URL(endpoint);
+  const secure = url.protocol === "https:";
+  return { secure, host: url.host, name: url.hostname, address: `${url.hostname}:${url.port || (secure ? 443 : 80)}` };
+}
+
+/** What njs needs to know of spec.storage, as the file storage.json; undefined without spec.storage. */
+export function storageFile({ spec: { storage } }: StemHub): string | undefined {
+  if (!storage) return undefined;
+  const { bucket, region, endpoint } = storage;
+  return JSON.stringify({ bucket, region, host: storageOf(endpoint).host, notice });
+}
+
+/**
+ * What nginx's http block needs so that locations can answer with files.
+ *
+ * Between the cache and the storage is a server of nginx's own, on a Unix socket. It looks the storage's name up and signs:
+ * were that done where the cache is, a name that cannot be resolved would be an error of nginx' own, for which nothing
+ * stale is served; so it is an answer 502 of a server, for which it is.
+ */
+export function fileDirectives({ spec: { storage } }: StemHub, cacheBytes: number): readonly string[] {
+  if (!storage) return [];
+  const { secure, host, name, address } = storageOf(storage.endpoint);
+  const authority = storage.caConfigMap ? `${authorityPath}/ca.crt` : "/etc/ssl/certs/ca-certificates.crt";
+  const tls = [
+    "proxy_ssl_server_name on;",
+    `proxy_ssl_name ${name};`,
+    "proxy_ssl_verify on;",
+    "proxy_ssl_verify_depth 4;",
+    `proxy_ssl_trusted_certificate ${authority};`,
+  ];
+  return [
+    // 16 MiB know 128,000 pieces. What nobody asked for in a month goes; until then it can be served stale.
+    `proxy_cache_path ${cachePath} levels=1:2 keys_zone=files:16m max_size=${cacheBytes} inactive=30d use_temp_path=off;`,
+    "js_preload_object stemhub_storage from /etc/stemhub/gateway/storage.json;",
+    'js_var $stemhub_signed_at "";',
+    "js_set $stemhub_object gateway.object;",
+    "js_set $stemhub_signature gateway.signature;",
+    'map $upstream_cache_status $stemhub_stale { default ""; STALE true; UPDATING true; }',
+    'map $stemhub_state $stemhub_storage_down { default ""; "~storage=Unavailable" 1; }',
+    `server {
+    listen unix:${storageSocket};
+    access_log off;
+    location / {
+      if ($stemhub_object = "") { return 404; }
+      if ($stemhub_storage_down) { return 503; }
+      # Asked for here, so that the moment of the signature is known before it is sent.
+      set $signature $stemhub_signature;
+      set $storage "${address}";
+      proxy_pass ${secure ? "https" : "http"}://$storage$stemhub_object;
+      proxy_method GET;
+      proxy_http_version 1.1;
+      proxy_pass_request_headers off;
+      proxy_set_header Host ${host};
+      proxy_set_header Connection "";
+      proxy_set_header Authorization $signature;
+      proxy_set_header X-Amz-Date $stemhub_signed_at;
+      proxy_set_header X-Amz-Content-Sha256 ${emptyObjectHash};
+      proxy_set_header Range $http_range;
+      proxy_set_header If-None-Match $http_if_none_match;
+      proxy_set_header If-Modified-Since $http_if_modified_since;
+      resolver_timeout 3s;
+      proxy_connect_timeout 2s;
+      proxy_read_timeout 5s;
+      proxy_max_temp_file_size 0;
+${secure ? tls.map((line) => `      ${line}`).join("\n") : ""}
+    }
+  }`,
+  ];
+}
+
+/** What each server needs: where a request goes whose file cannot be had. */
+export function fileLocations({ spec }: StemHub, everyAnswer: readonly string[]): readonly string[] {
+  if (!spec.storage) return [];
+  return [
+    "location @storage_away { js_content gateway.storageAway; }",
+    // S3 has no first piece of a file of nothing.
+    `location @empty_file { ${everyAnswer.join(" ")} if ($http_range = "") { return 200 ""; } return 416; }`,
+  ];
+}
+
+/**
+ * A location that answers with files. Nothing of the client's request reaches the storage but path and range, and nothing
+ * of the storage's own words reaches the client. A file is whatever a user has put there: no script in it runs as ours.
+ */
+export function fileLocation(route: FileRoute, access: readonly string[], everyAnswer: readonly string[]): string {
+  const lines = [
+    ...access,
+    "if ($request_method !~ ^(GET|HEAD)$) { return 405; }",
+    `proxy_pass http://unix:${storageSocket}:/${route.prefix};`,
+    `slice ${slice};`,
+    "proxy_cache files;",
+    "proxy_cache_key $uri$slice_range;",
+    `proxy_cache_valid 200 206 ${route.cacheSeconds}s;`,
+    "proxy_cache_lock on;",
+    "proxy_cache_lock_timeout 15s;",
+    "proxy_cache_revalidate on;",
+    // 403: credentials that are no good any more are the storage's absence, too.
+    "proxy_cache_use_stale error timeout updating http_403 http_429 http_500 http_502 http_503 http_504;",
+    "proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Expires X-Accel-Redirect X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",
+    ...hidden.map((name) => `proxy_hide_header ${name};`),
+    "proxy_pass_request_headers off;",
+    "proxy_http_version 1.1;",
+    "proxy_set_header Host storage;",
+    'proxy_set_header Connection "";',
+    "proxy_set_header Range $slice_range;",
+    "proxy_connect_timeout 2s;",
+    "proxy_read_timeout 10s;",
+    "proxy_intercept_errors on;",
+    "error_page 401 = @refuse_token;",
+    "error_page 404 @problem_404;",
+    "error_page 405 @problem_405;",
+    "error_page 416 = @empty_file;",
+    "error_page 400 403 429 500 502 503 504 = @storage_away;",
+    ...everyAnswer,
+    "add_header X-StemHub-Stale $stemhub_stale always;",
+    `add_header Content-Security-Policy "sandbox; default-src 'none'" always;`,
+    `add_header Cache-Control "private, no-cache" always;`,
+  ];
+  return `location ${route.path} {\n${lines.map((line) => `      ${line}`).join("\n")}\n    }`;
+}
+
+/** What storages say of themselves, and to caches that know less than the spec. */
+const hidden = [
+  ...["request-id", "id-2", "version-id", "server-side-encryption", "storage-class", "replication-status"].map(
+    (name) => `X-Amz-${name}`,
+  ),
+  ...["Set-Cookie", "Cache-Control", "Expires", "Cf-Ray", "Alt-Svc", "Strict-Transport-Security"],
+];
+
+const credentialsPath = "/etc/stemhub/storage-credentials";
+const authorityPath = "/etc/stemhub/storage-ca";
+
+/** What nginx's container needs mounted: the credentials are in no other. */
+export function fileMounts({ spec: { storage } }: StemHub, cacheBytes: number) {
+  if (!storage) return { volumes: [], volumeMounts: [] };
+  const items = ["accessKeyId", "secretAccessKey"].map((key) => ({ key, path: key }));
+  const secret = { secretName: storage.credentialsSecret.name, items, defaultMode: 0o440 };
+  const ca = storage.caConfigMap;
+  return {
+    volumes: [
+      { name: "storage-credentials", secret },
+      // nginx tidies up a moment after it has written: a quarter more than it is to keep, and never a pod that is evicted for it.
+      { name: "files", emptyDir: { sizeLimit: String(Math.ceil(cacheBytes * 1.25) + 64 * 1024 * 1024) } },
+      ...(ca ? [{ name: "storage-ca", configMap: { name: ca.name } }] : []),
+    ],
+    volumeMounts: [
+      { name: "storage-credentials", mountPath: credentialsPath, readOnly: true },
+      { name: "files", mountPath: cachePath },
+      ...(ca ? [{ name: "storage-ca", mountPath: authorityPath, readOnly: true }] : []),
+    ],
+  };
+}
