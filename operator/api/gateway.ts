@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { dnsName, field, keyedBy, matching, objectName } from "./primitives.ts";
+import { filesSchema } from "./files.ts";
+import { dnsName, exactlyOne, field, keyedBy, matching, objectName } from "./primitives.ts";
 import { bytes } from "./quantities.ts";
 import { componentNames } from "./release.ts";
 
@@ -48,7 +49,16 @@ const routeSchema = z
       "path",
       "Prefix of the request's path, which is passed on whole; the longest that fits wins. A prefix may appear once.",
     ),
-    component: z.enum(componentNames).meta(field("Component that answers; it must be in components.")),
+    component: z.enum(componentNames).meta(field("Component that answers; it must be in components.")).optional(),
+    files: filesSchema.optional(),
+    access: z
+      .enum(["Public", "User"])
+      .default("Public")
+      .meta(
+        field(
+          "Who may use it. User: a request needs a token that spec.auth verifies, and the component gets its sub as X-StemHub-User. Public: anybody; tokens are the component's own business.",
+        ),
+      ),
     bodySize: bytes("Most that a request's body may hold; gateway.limits.bodySize where absent.", "1Ki").optional(),
     timeoutSeconds: timeout
       .meta(field("Seconds that the component may take to answer; gateway.limits.timeoutSeconds where absent."))
@@ -91,7 +101,17 @@ const routeSchema = z
       .optional(),
   })
   .meta(
-    field("One route: a prefix and the component that answers, with limits of its own.", [
+    field("One route: a prefix and what answers, exactly one of component and files, with limits of its own.", [
+      exactlyOne(["component", "files"], "a route"),
+      {
+        rule: "!has(self.files) || self.path.endsWith('/')",
+        message: "gateway.routes.path must end with / where it has files: write it like /files/",
+      },
+      {
+        rule: "!has(self.files) || !(has(self.bodySize) || has(self.timeoutSeconds) || has(self.capability) || has(self.fallback))",
+        message:
+          "gateway.routes.files are only read, and by the storage's mode: remove bodySize, timeoutSeconds, capability and fallback",
+      },
       {
         rule: "!has(self.fallback) || has(self.capability) && self.capability == 'dawParsing'",
         message:
@@ -213,7 +233,7 @@ export const gatewaySchema = z
           "Where requests go. Where absent: /api/ to api and / to web, or / to api when there is no web.",
           [
             {
-              rule: "self.all(r, !has(r.fallback) || self.exists(s, r.fallback.startsWith(s.path)))",
+              rule: "self.all(r, !has(r.fallback) || self.exists(s, has(s.component) && r.fallback.startsWith(s.path)))",
               message:
                 "gateway.routes.fallback must fall under a route: add one whose path it begins with, or choose another",
             },

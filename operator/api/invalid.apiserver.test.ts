@@ -8,6 +8,7 @@ import { HttpClient, type HttpRequest } from "../runtime/http.ts";
 import type { KubeObject, ResourceKind } from "../runtime/objects.ts";
 import { startApiServer, type TestApiServer } from "../testing/apiserver.ts";
 import { withFields } from "./fixtures/refused.ts";
+import { refusedAuth } from "./fixtures/refused-auth.ts";
 import { refusedComponents, unknownFields } from "./fixtures/refused-components.ts";
 import { refusedPlatforms } from "./fixtures/refused-platform.ts";
 import { everyFieldSpec, minimalSpec, sqlMigrationSpec, type WrittenSpec } from "./fixtures/specs.ts";
@@ -69,7 +70,7 @@ const apply = (object: KubeObject) =>
   request("PATCH", `${path}/${object.metadata.name}?fieldManager=a-person`, object, "application/apply-patch+yaml");
 
 describe("given an invalid spec, when it is applied, then it is refused with the field and what to change", () => {
-  test.each([...refusedPlatforms, ...refusedComponents])("%s", async (_, set, field, says) => {
+  test.each([...refusedPlatforms, ...refusedComponents, ...refusedAuth])("%s", async (_, set, field, says) => {
     const { status, body } = await create(stemhub("broken", withFields(everyFieldSpec(), set)), "Ignore");
     expect(status).toBe(422);
     expect(body.message).toContain(field);

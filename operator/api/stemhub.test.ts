@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { everyFieldSpec, minimalSpec, sqlMigrationSpec, type WrittenSpec } from "./fixtures/specs.ts";
+import { everyFieldSpec, minimalSpec, otherAuthSpecs, sqlMigrationSpec, type WrittenSpec } from "./fixtures/specs.ts";
 import { componentNames, parseStemHub, specSchema, stemhubDefinition } from "./stemhub.ts";
 
 interface Node {
@@ -108,8 +108,8 @@ describe("given a spec, when it is read", () => {
   });
 });
 
-test("the spec called every field, with the one that has SQL files, sets every field there is", () => {
-  const set = new Set([everyFieldSpec(), sqlMigrationSpec()].flatMap((spec) => pathsIn(spec, "")));
+test("the spec called every field, with those of what it cannot have beside, sets every field there is", () => {
+  const set = new Set([everyFieldSpec(), sqlMigrationSpec(), ...otherAuthSpecs()].flatMap((spec) => pathsIn(spec, "")));
   expect(pathsOf(sectionOf("spec"), "").filter((path) => !set.has(path))).toEqual([]);
 });
 

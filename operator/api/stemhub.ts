@@ -66,8 +66,16 @@ export const specSchema = z
         message: `release.images.${name} is missing: name the image that components.${name} runs, or remove the component`,
       })),
       {
-        rule: `!has(self.gateway.routes) || self.gateway.routes.all(r, ${componentNames.map((name) => `(r.component == '${name}' && has(self.components.${name}))`).join(" || ")})`,
+        rule: `!has(self.gateway.routes) || self.gateway.routes.all(r, !has(r.component) || ${componentNames.map((name) => `(r.component == '${name}' && has(self.components.${name}))`).join(" || ")})`,
         message: "gateway.routes names a component that is not in components: add it to components or change the route",
+      },
+      {
+        rule: "has(self.auth) || !has(self.gateway.routes) || !self.gateway.routes.exists(r, has(r.access) && r.access == 'User')",
+        message: "auth is missing, and a route has access User: add spec.auth, or set the route's access to Public",
+      },
+      {
+        rule: "has(self.storage) || !has(self.gateway.routes) || !self.gateway.routes.exists(r, has(r.files))",
+        message: "storage is missing, and a route has files: add spec.storage or remove the route",
       },
       {
         rule: `!has(self.auth) || [${["jwks", "revocations"].map((what) => `has(self.auth.${what}) && has(self.auth.${what}.component) ? self.auth.${what}.component : ''`).join(", ")}].all(c, c == '' || ${componentNames.map((name) => `(c == '${name}' && has(self.components.${name}))`).join(" || ")})`,

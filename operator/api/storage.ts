@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { field, matching, objectName } from "./primitives.ts";
+import { bytes } from "./quantities.ts";
 
 /** The S3-compatible object storage. */
 export const storageSchema = z
@@ -36,5 +37,9 @@ export const storageSchema = z
       .object({ name: objectName("Name of the ConfigMap, in this namespace.") })
       .meta(field("ConfigMap with the key ca.crt, where the endpoint's certificate is not from a public authority."))
       .optional(),
+    cacheSize: bytes(
+      "Most that each gateway pod keeps of files, for routes with files; on its node's disk, and gone with the pod.",
+      "64Mi",
+    ).default("1Gi"),
   })
   .meta(field("S3-compatible object storage. It reaches a component through env entries with storage."));

@@ -5,7 +5,7 @@ import { aModeDocument } from "../../../workloads/gateway/testing/mode.ts";
 import { freePort, TestNginx } from "../../../workloads/gateway/testing/nginx.ts";
 import { claims, keySet, mint, secret, signers } from "../../../workloads/gateway/testing/token/mint.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
-import { authDirectives, authFile, authLocations, userOnly } from "./auth.ts";
+import { accessLines, authDirectives, authFile, authLocations } from "./auth.ts";
 
 const seconds = Math.floor(Date.now() / 1000);
 const current = { ...claims, iat: seconds - 60, exp: seconds + 600 };
@@ -47,11 +47,10 @@ http {
   ${authDirectives(stemhub).join("\n  ")}
   log_format refusals 'refusal=$stemhub_refusal';
   access_log /dev/stdout refusals;
-  proxy_set_header X-StemHub-User $stemhub_user;
   server {
     listen 127.0.0.1:${port};
-    ${authLocations(stemhub).join("\n    ")}
-    location /users/ { ${userOnly.join(" ")} ${upstream} }
+    ${authLocations(stemhub, []).join("\n    ")}
+    location /users/ { ${accessLines({ access: "User" }).join(" ")} ${upstream} }
     location / { ${upstream} }
   }
   server {
@@ -79,7 +78,12 @@ http {
 
   handOver(documents: object): Promise<number | undefined> {
     return new Promise((resolve, reject) => {
-      const options = { socketPath: `${this.nginx.sockets}/nginx.sock`, path: "/hand-over", method: "PUT" };
+      const options = {
+        socketPath: `${this.nginx.sockets}/nginx.sock`,
+        path: "/hand-over",
+        method: "PUT",
+        agent: false,
+      };
       const sent = request(options, (answer) => {
         answer.resume();
         answer.on("end", () => resolve(answer.statusCode));

@@ -1,4 +1,4 @@
-import type { StemHub } from "../../api/stemhub.ts";
+import type { Route, StemHub } from "../../api/stemhub.ts";
 
 /** Where the secret of HS256 is mounted, under the name `secret`: in nginx's container alone. */
 export const tokenSecretPath = "/etc/stemhub/token-secret";
@@ -23,27 +23,60 @@ export function authFile({ spec }: StemHub): string | undefined {
  */
 export function authDirectives({ spec }: StemHub): readonly string[] {
   // Without it nobody is a user, and the header that says so is empty for every component.
-  if (!spec.auth) return ['map $host $stemhub_user { default ""; }', 'map $host $stemhub_refusal { default ""; }'];
+  const told = "proxy_set_header X-StemHub-User $stemhub_user;";
+  if (!spec.auth) return [...["user", "refusal"].map((name) => `map "" $stemhub_${name} { default ""; }`), told];
   return [
     "js_shared_dict_zone zone=verdicts:8M timeout=3600s evict;",
     "js_shared_dict_zone zone=revoked:8M;",
     "js_preload_object stemhub_auth from /etc/stemhub/gateway/auth.json;",
-    'js_var $stemhub_user "";',
-    'js_var $stemhub_claims "";',
-    'js_var $stemhub_refusal "";',
+    ...["user", "claims", "refusal", "refusal_problem", "refusal_retry", "authenticate"].map(
+      (name) => `js_var $stemhub_${name} "";`,
+    ),
     "js_set $stemhub_token gateway.token;",
+    told,
   ];
 }
 
-/** What each server needs: where a request goes that has no user. */
-export function authLocations({ spec }: StemHub): readonly string[] {
-  return spec.auth
-    ? ["error_page 401 = @refuse_token;", "location @refuse_token { js_content gateway.refuseToken; }"]
-    : [];
+/** Statuses by which nginx hands a request over inside of itself, as in mode.ts. */
+const handedOver = { nobody: 591, unknown: 592 } as const;
+
+/**
+ * What each server needs: where a request goes that has no user.
+ *
+ * @param everyAnswer lines that add the headers of every answer
+ */
+export function authLocations({ spec }: StemHub, everyAnswer: readonly string[]): readonly string[] {
+  if (!spec.auth) return [];
+  const common = [
+    "default_type application/problem+json;",
+    ...everyAnswer,
+    "add_header Cache-Control no-store always;",
+  ].join(" ");
+  return [
+    ...authErrors,
+    `location @nobody { ${common} add_header WWW-Authenticate $stemhub_authenticate always; return 401 $stemhub_refusal_problem; }`,
+    `location @unknown { ${common} add_header Retry-After $stemhub_refusal_retry always; return 503 $stemhub_refusal_problem; }`,
+  ];
 }
 
-/** What a location needs whose route has access User. A component's own 401 passes as it is. */
-export const userOnly: readonly string[] = ['if ($stemhub_token = "") { return 401; }'];
+/** The way to those; a location that has an error_page of its own must repeat it. */
+export const authErrors: readonly string[] = [
+  `error_page ${handedOver.nobody} = @nobody;`,
+  `error_page ${handedOver.unknown} = @unknown;`,
+];
+
+/** What a route's location needs first of all. A component's own 401 passes as it is. */
+export function accessLines({ access }: Pick<Route, "access">): readonly string[] {
+  switch (access) {
+    case "Public":
+      return [];
+    case "User":
+      return [
+        `if ($stemhub_token = "") { return ${handedOver.nobody}; }`,
+        `if ($stemhub_token = unknown) { return ${handedOver.unknown}; }`,
+      ];
+  }
+}
 
 /** What nginx's container needs mounted. */
 export function authMounts({ spec }: StemHub): { readonly volumes: object[]; readonly volumeMounts: object[] } {

@@ -5,6 +5,8 @@ import { childMetadata, podLabels, selectorLabels, serviceSelector } from "../me
 import { childNames } from "../names.ts";
 import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
+import { authFile, authMounts } from "./auth.ts";
+import { fileMounts, storageFile } from "./files.ts";
 import { socketsFolder } from "./mode.ts";
 import { gatewayAccess, modeAgent, modeAgentVolumes } from "./mode-agent.ts";
 import { gatewayPorts, nginxConfiguration } from "./nginx.ts";
@@ -23,7 +25,7 @@ export interface GatewayInput {
 export function desiredGateway({ stemhub, image, clusterDomain }: GatewayInput): KubeObject[] {
   const name = stemhub.metadata.name;
   const metadata = childMetadata(stemhub, childNames(name).gateway, "gateway");
-  const configuration = nginxConfiguration(stemhub, clusterDomain);
+  const data = gatewayFiles(stemhub, clusterDomain);
   const selector = selectorLabels(name, "gateway");
   const budget: KubeObject = {
     apiVersion: "policy/v1",
@@ -32,7 +34,7 @@ export function desiredGateway({ stemhub, image, clusterDomain }: GatewayInput):
     spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
   };
   return [
-    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "nginx.conf": configuration } },
+    { apiVersion: "v1", kind: "ConfigMap", metadata, data },
     ...gatewayAccess(stemhub),
     gatewayService(stemhub),
     ...(stemhub.spec.gateway.replicas > 1 ? [budget] : []),
@@ -44,10 +46,20 @@ export function desiredGateway({ stemhub, image, clusterDomain }: GatewayInput):
         replicas: stemhub.spec.gateway.replicas,
         selector: { matchLabels: selector },
         ...rollWithoutLoss,
-        template: podTemplate(stemhub, image, contentHash(configuration)),
+        template: podTemplate(stemhub, image, contentHash(JSON.stringify(data))),
       },
     },
   ];
+}
+
+/** What is mounted beside its certificate: nginx's configuration, and what njs reads of the spec. */
+function gatewayFiles(stemhub: StemHub, clusterDomain: string): Record<string, string> {
+  const [auth, storage] = [authFile(stemhub), storageFile(stemhub)];
+  return {
+    "nginx.conf": nginxConfiguration(stemhub, clusterDomain),
+    ...(auth === undefined ? {} : { "auth.json": auth }),
+    ...(storage === undefined ? {} : { "storage.json": storage }),
+  };
 }
 
 function gatewayService(stemhub: StemHub): KubeObject {
@@ -78,6 +90,8 @@ function gatewayService(stemhub: StemHub): KubeObject {
 function podTemplate(stemhub: StemHub, image: string, configurationHash: string) {
   const name = stemhub.metadata.name;
   const names = childNames(name);
+  // Of nginx's container alone: who can read these can make tokens, and use the storage.
+  const secretMounts = [authMounts(stemhub), fileMounts(stemhub)];
   const health = { httpGet: { path: "/healthz", port: "health" } };
   return {
     metadata: { labels: podLabels(name, "gateway"), annotations: { "stemhub.dev/configuration": configurationHash } },
@@ -108,6 +122,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
             { name: "tls", mountPath: "/etc/stemhub/tls", readOnly: true },
             { name: "sockets", mountPath: socketsFolder },
             { name: "tmp", mountPath: "/tmp" },
+            ...secretMounts.flatMap(({ volumeMounts }) => volumeMounts),
           ],
         },
         modeAgent(name, image),
@@ -121,6 +136,7 @@ function podTemplate(stemhub: StemHub, image: string, configurationHash: string)
         { name: "sockets", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
         { name: "tmp", emptyDir: {} },
         ...modeAgentVolumes(name),
+        ...secretMounts.flatMap(({ volumes }) => volumes),
       ],
     },
   };

@@ -12,7 +12,9 @@ import { amzDate, authorization, encodeKey } from "../../../workloads/gateway/nj
 import { aModeDocument } from "../../../workloads/gateway/testing/mode.ts";
 import { freePort, TestNginx } from "../../../workloads/gateway/testing/nginx.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
-import { fileDirectives, fileLocation, fileLocations, storageFile } from "./files.ts";
+import { fileDirectives, fileLocation, fileLocations, hasFiles, storageFile } from "./files.ts";
+import { problemLines } from "./problems.ts";
+import { routesOf } from "./routes.ts";
 
 const keys = { accessKeyId: "musician", secretAccessKey: "not-a-secret-of-anybody" };
 const stem = randomBytes(5 * 1024 * 1024 + 12_345);
@@ -102,11 +104,14 @@ beforeAll(async () => {
       bucket: "stems",
       region: "auto",
       credentialsSecret: { name: "s3" },
+      cacheSize: "64Mi",
     },
+    gateway: { routes: [{ path: "/files/", files: { prefix: "music/", cacheSeconds } }] },
   });
   port = await freePort();
   const everyAnswer = ["add_header X-Content-Type-Options nosniff always;"];
-  const route = { path: "/files/", prefix: "music/", cacheSeconds };
+  const [route] = routesOf(stemhub).filter(hasFiles);
+  if (!route) throw new Error("no route of files");
   nginx = await TestNginx.prepare({
     configuration: `
 load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
@@ -122,13 +127,13 @@ http {
   js_import gateway from /usr/local/lib/stemhub/gateway.js;
   js_shared_dict_zone zone=stemhub:4M;
   js_set $stemhub_state gateway.state;
-  ${fileDirectives(stemhub, 64 * 1024 * 1024).join("\n  ")}
+  ${fileDirectives(stemhub).join("\n  ")}
   server {
     listen 127.0.0.1:${port};
     ${fileLocations(stemhub, everyAnswer).join("\n    ")}
-    location @refuse_token { return 401; }
-    location @problem_404 { return 404 "nothing"; }
-    location @problem_405 { return 405 "no"; }
+    ${problemLines(everyAnswer).join("\n")}
+    location @nobody { return 401; }
+    location @unknown { return 503; }
     ${fileLocation(route, [], everyAnswer)}
     location / { return 404 "nothing"; }
   }
@@ -272,7 +277,7 @@ describe("given a storage that is away", () => {
     await expire();
     const body = JSON.stringify({ mode: JSON.stringify(aModeDocument({ storage: "Unavailable", epoch: 5 })) });
     await new Promise<void>((resolve, reject) => {
-      const options = { socketPath: `${nginx.sockets}/nginx.sock`, path: "/hand-over", method: "PUT" };
+      const options = { socketPath: `${nginx.sockets}/nginx.sock`, path: "/hand-over", method: "PUT", agent: false };
       const sent = request(options, (answer) => answer.resume().on("end", resolve));
       sent.on("error", reject);
       sent.end(body);

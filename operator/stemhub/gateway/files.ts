@@ -1,4 +1,6 @@
-import type { StemHub } from "../../api/stemhub.ts";
+import type { Route, StemHub } from "../../api/stemhub.ts";
+import { accessLines, authErrors } from "./auth.ts";
+import { sizeInBytes } from "./size.ts";
 
 /** SHA-256 of no body, which every signed GET has. */
 const emptyObjectHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -14,12 +16,11 @@ const slice = "1m";
 const notice = "Working offline - changes will sync when reconnected";
 
 /** A route whose files come from the object storage. */
-export interface FileRoute {
-  readonly path: string;
-  /** Put before the rest of the path to make the object's key. */
-  readonly prefix: string;
-  /** For how long a file is taken as it was, in seconds. */
-  readonly cacheSeconds: number;
+export type FileRoute = Route & { readonly files: NonNullable<Route["files"]> };
+
+/** Whether it is one. */
+export function hasFiles(route: Route): route is FileRoute {
+  return route.files !== undefined;
 }
 
 /** Of the object storage, what nginx connects to. */
@@ -51,7 +52,7 @@ export function storageFile({ spec: { storage } }: StemHub): string | undefined 
  * were that done where the cache is, a name that cannot be resolved would be an error of nginx' own, for which nothing
  * stale is served; so it is an answer 502 of a server, for which it is.
  */
-export function fileDirectives({ spec: { storage } }: StemHub, cacheBytes: number): readonly string[] {
+export function fileDirectives({ spec: { storage } }: StemHub): readonly string[] {
   if (!storage) return [];
   const { secure, host, name, address } = storageOf(storage.endpoint);
   const authority = storage.caConfigMap ? `${authorityPath}/ca.crt` : "/etc/ssl/certs/ca-certificates.crt";
@@ -64,7 +65,7 @@ export function fileDirectives({ spec: { storage } }: StemHub, cacheBytes: numbe
   ];
   return [
     // 16 MiB know 128,000 pieces. What nobody asked for in a month goes; until then it can be served stale.
-    `proxy_cache_path ${cachePath} levels=1:2 keys_zone=files:16m max_size=${cacheBytes} inactive=30d use_temp_path=off;`,
+    `proxy_cache_path ${cachePath} levels=1:2 keys_zone=files:16m max_size=${sizeInBytes(storage.cacheSize)} inactive=30d use_temp_path=off;`,
     "js_preload_object stemhub_storage from /etc/stemhub/gateway/storage.json;",
     'js_var $stemhub_signed_at "";',
     "js_set $stemhub_object gateway.object;",
@@ -96,8 +97,12 @@ export function fileDirectives({ spec: { storage } }: StemHub, cacheBytes: numbe
       proxy_connect_timeout 2s;
       proxy_read_timeout 5s;
       proxy_max_temp_file_size 0;
+      # Whatever is wrong with it, the storage is away; that is no client's business, and lets the cache serve what it has.
+      proxy_intercept_errors on;
+      error_page 301 302 307 400 401 403 405 408 429 500 501 502 504 = @away;
 ${secure ? tls.map((line) => `      ${line}`).join("\n") : ""}
     }
+    location @away { return 503; }
   }`,
   ];
 }
@@ -116,20 +121,20 @@ export function fileLocations({ spec }: StemHub, everyAnswer: readonly string[])
  * A location that answers with files. Nothing of the client's request reaches the storage but path and range, and nothing
  * of the storage's own words reaches the client. A file is whatever a user has put there: no script in it runs as ours.
  */
-export function fileLocation(route: FileRoute, access: readonly string[], everyAnswer: readonly string[]): string {
+export function fileLocation(route: FileRoute, limits: readonly string[], everyAnswer: readonly string[]): string {
   const lines = [
-    ...access,
+    ...accessLines(route),
+    ...limits,
     "if ($request_method !~ ^(GET|HEAD)$) { return 405; }",
-    `proxy_pass http://unix:${storageSocket}:/${route.prefix};`,
+    `proxy_pass http://unix:${storageSocket}:/${route.files.prefix};`,
     `slice ${slice};`,
     "proxy_cache files;",
     "proxy_cache_key $uri$slice_range;",
-    `proxy_cache_valid 200 206 ${route.cacheSeconds}s;`,
+    `proxy_cache_valid 200 206 ${route.files.cacheSeconds}s;`,
     "proxy_cache_lock on;",
     "proxy_cache_lock_timeout 15s;",
     "proxy_cache_revalidate on;",
-    // 403: credentials that are no good any more are the storage's absence, too.
-    "proxy_cache_use_stale error timeout updating http_403 http_429 http_500 http_502 http_503 http_504;",
+    "proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;",
     "proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Expires X-Accel-Redirect X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",
     ...hidden.map((name) => `proxy_hide_header ${name};`),
     "proxy_pass_request_headers off;",
@@ -140,11 +145,10 @@ export function fileLocation(route: FileRoute, access: readonly string[], everyA
     "proxy_connect_timeout 2s;",
     "proxy_read_timeout 10s;",
     "proxy_intercept_errors on;",
-    "error_page 401 = @refuse_token;",
-    "error_page 404 @problem_404;",
-    "error_page 405 @problem_405;",
+    ...authErrors,
+    ...[404, 405, 413, 429].map((status) => `error_page ${status} = @problem_${status};`),
     "error_page 416 = @empty_file;",
-    "error_page 400 403 429 500 502 503 504 = @storage_away;",
+    "error_page 500 502 503 504 = @storage_away;",
     ...everyAnswer,
     "add_header X-StemHub-Stale $stemhub_stale always;",
     `add_header Content-Security-Policy "sandbox; default-src 'none'" always;`,
@@ -165,7 +169,7 @@ const credentialsPath = "/etc/stemhub/storage-credentials";
 const authorityPath = "/etc/stemhub/storage-ca";
 
 /** What nginx's container needs mounted: the credentials are in no other. */
-export function fileMounts({ spec: { storage } }: StemHub, cacheBytes: number) {
+export function fileMounts({ spec: { storage } }: StemHub) {
   if (!storage) return { volumes: [], volumeMounts: [] };
   const items = ["accessKeyId", "secretAccessKey"].map((key) => ({ key, path: key }));
   const secret = { secretName: storage.credentialsSecret.name, items, defaultMode: 0o440 };
@@ -174,7 +178,10 @@ export function fileMounts({ spec: { storage } }: StemHub, cacheBytes: number) {
     volumes: [
       { name: "storage-credentials", secret },
       // nginx tidies up a moment after it has written: a quarter more than it is to keep, and never a pod that is evicted for it.
-      { name: "files", emptyDir: { sizeLimit: String(Math.ceil(cacheBytes * 1.25) + 64 * 1024 * 1024) } },
+      {
+        name: "files",
+        emptyDir: { sizeLimit: String(Math.ceil(sizeInBytes(storage.cacheSize) * 1.25) + 64 * 1024 * 1024) },
+      },
       ...(ca ? [{ name: "storage-ca", configMap: { name: ca.name } }] : []),
     ],
     volumeMounts: [

@@ -29,7 +29,7 @@ export function modeInHttp(): string {
   map $stemhub_state $stemhub_epoch { default ""; "~^[A-Za-z]+ (?<stemhub_e>[0-9]+) " $stemhub_e; }
   map $stemhub_state $stemhub_capabilities { default ""; "~^[A-Za-z]+ [0-9]+ (?<stemhub_c>.+)$" $stemhub_c; }
 ${Object.values(headers)
-  .map((name) => `  proxy_set_header ${name} "";\n  proxy_hide_header ${name};`)
+  .map((name) => `${name === headers.user ? "" : `  proxy_set_header ${name} "";\n`}  proxy_hide_header ${name};`)
   .join("\n")}
 
   # Of the mode-agent alone: nobody else has the socket.

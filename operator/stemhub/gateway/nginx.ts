@@ -1,8 +1,11 @@
 import type { Route, StemHub } from "../../api/stemhub.ts";
 import { childNames, serviceHost } from "../names.ts";
+import { accessLines, authDirectives, authLocations } from "./auth.ts";
+import { fileDirectives, fileLocation, fileLocations, hasFiles } from "./files.ts";
 import { modeHeaders, modeInHttp, modeInLocation, modeInServer, writeFilters } from "./mode.ts";
 import { problemLines } from "./problems.ts";
 import { routeOf, routesOf } from "./routes.ts";
+import { sizeInBytes } from "./size.ts";
 
 /** Ports of a gateway pod. */
 export const gatewayPorts = { http: 8080, https: 8443, health: 8081 } as const;
@@ -40,7 +43,7 @@ http {
   include /tmp/resolver.conf;
 
   log_format json escape=json '{"time":"$time_iso8601","request_id":"$request_id_out","client":"$remote_addr","method":"$request_method",'
-    '"path":"$uri","mode":"$stemhub_mode","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
+    '"path":"$uri","mode":"$stemhub_mode","refusal":"$stemhub_refusal","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
     '"upstream_status":"$upstream_status","upstream_seconds":"$upstream_response_time"}';
   # Whole lines, and no more at once than a pipe takes in one piece: workers write to the same one.
   access_log /dev/stdout json buffer=4k flush=1s;
@@ -60,7 +63,7 @@ ${forwarded(gateway.trustedProxies)}
   send_timeout 60s;
   keepalive_timeout 65s;
   large_client_header_buffers 4 16k;
-  client_max_body_size ${nginxSize(bodySize)};
+  client_max_body_size ${sizeInBytes(bodySize)};
   proxy_http_version 1.1;
   proxy_connect_timeout 2s;
   proxy_read_timeout ${timeoutSeconds}s;
@@ -79,6 +82,8 @@ ${forwarded(gateway.trustedProxies)}
   proxy_set_header Connection $connection_out;
 
 ${modeInHttp()}
+${indented(2, authDirectives(stemhub))}
+${indented(2, fileDirectives(stemhub))}
 ${rateLimitZones(stemhub)}
   ssl_certificate /etc/stemhub/tls/tls.crt;
   ssl_certificate_key /etc/stemhub/tls/tls.key;
@@ -149,6 +154,8 @@ function body(stemhub: StemHub, clusterDomain: string): string {
     ...everyAnswer.map((line) => `    ${line}`),
     ...problemLines(everyAnswer),
     ...modeInServer(everyAnswer),
+    indented(4, authLocations(stemhub, everyAnswer)),
+    indented(4, fileLocations(stemhub, everyAnswer)),
     ...routes.map((route, index) => location(route, index, { stemhub, routes, clusterDomain })),
     ...(routes.some((route) => route.path === "/") ? [] : ["    location / { return 404; }"]),
   ].join("\n");
@@ -162,6 +169,10 @@ const everyAnswer: readonly string[] = [
   ...modeHeaders,
 ];
 
+function indented(spaces: number, lines: readonly string[]): string {
+  return lines.map((line) => " ".repeat(spaces) + line).join("\n");
+}
+
 interface Surroundings {
   readonly stemhub: StemHub;
   readonly routes: readonly Route[];
@@ -170,18 +181,20 @@ interface Surroundings {
 
 /** nginx's own prefix rule is the longest one wins, whatever the order. */
 function location(route: Route, index: number, around: Surroundings): string {
+  const rateLimit =
+    route.rateLimit === undefined ? [] : [`limit_req zone=route_${index} burst=${route.rateLimit.burst} nodelay;`];
+  if (hasFiles(route)) return `    ${fileLocation(route, rateLimit, everyAnswer)}`;
   const limits = [
-    ...(route.bodySize === undefined ? [] : [`      client_max_body_size ${nginxSize(route.bodySize)};`]),
+    ...(route.bodySize === undefined ? [] : [`      client_max_body_size ${sizeInBytes(route.bodySize)};`]),
     ...(route.timeoutSeconds === undefined
       ? []
       : [`      proxy_read_timeout ${route.timeoutSeconds}s;`, `      proxy_send_timeout ${route.timeoutSeconds}s;`]),
-    ...(route.rateLimit === undefined
-      ? []
-      : [`      limit_req zone=route_${index} burst=${route.rateLimit.burst} nodelay;`]),
+    ...rateLimit.map((line) => `      ${line}`),
   ];
   return [
     `    location ${route.path} {`,
     ...limits,
+    ...accessLines(route).map((line) => `      ${line}`),
     ...modeInLocation(route),
     // By variable: the name is resolved while serving, so a Service that is not there yet does not stop nginx.
     `      set $component "${address(route, around)}";`,
@@ -196,13 +209,15 @@ function location(route: Route, index: number, around: Surroundings): string {
 function fallback(route: Route, around: Surroundings): string[] {
   if (route.fallback === undefined) return [];
   const answering = routeOf(route.fallback, around.routes);
-  // CEL asks for one.
-  if (!answering) return [];
+  // CEL asks for one; a route of files that fits better has nothing to say to it.
+  if (!answering || hasFiles(answering)) return [];
   const target = `set $component "${address(answering, around)}"; set $stemhub_fallback true; rewrite ^ ${route.fallback} break;`;
   return [`      if ($stemhub_gate = fallback) { ${writeFilters} ${target} }`];
 }
 
 function address({ component }: Route, { stemhub, clusterDomain }: Surroundings): string {
+  // CEL asks for one, where there are no files.
+  if (component === undefined) throw new Error("a route has neither component nor files");
   const service = childNames(stemhub.metadata.name).component(component);
   const port = stemhub.spec.components[component]?.port ?? 8080;
   return `${serviceHost(service, stemhub.metadata.namespace ?? "", clusterDomain)}:${port}`;
@@ -216,14 +231,4 @@ function rateLimitZones(stemhub: StemHub): string {
       : [`  limit_req_zone $binary_remote_addr zone=route_${index}:10m rate=${rateLimit.requestsPerSecond}r/s;`],
   );
   return ["  limit_req_status 429;", "  limit_req_log_level notice;", ...zones].join("\n");
-}
-
-/** A Kubernetes quantity in bytes: nginx knows only k, m and g. */
-function nginxSize(size: string | number): string {
-  const match = /^([0-9.]+)(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$/.exec(String(size));
-  const unit = match?.[2];
-  // k and Ki differ in case, the others do not.
-  const exponent = unit ? "kmgtp".indexOf(unit.charAt(0).toLowerCase()) + 1 : 0;
-  const base = unit?.endsWith("i") ? 1024 : 1000;
-  return String(Math.round(Number(match?.[1] ?? 0) * base ** exponent));
 }

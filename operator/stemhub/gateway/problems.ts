@@ -12,6 +12,7 @@ interface Problem {
 
 const problems: readonly Problem[] = [
   { status: 404, title: "Not found", detail: "There is nothing at this address." },
+  { status: 405, title: "Only to be read", detail: "What is at this address can be read, and not changed." },
   {
     status: 413,
     title: "Too large",

@@ -12,11 +12,11 @@ export function routesOf({ spec }: StemHub): readonly Route[] {
 function defaultRoutes({ api, web }: StemHub["spec"]["components"]): Route[] {
   if (api && web) {
     return [
-      { path: "/api/", component: "api", writes: "Refuse" },
-      { path: "/", component: "web", writes: "Refuse" },
+      { path: "/api/", component: "api", writes: "Refuse", access: "Public" },
+      { path: "/", component: "web", writes: "Refuse", access: "Public" },
     ];
   }
-  return [{ path: "/", component: web ? "web" : "api", writes: "Refuse" }];
+  return [{ path: "/", component: web ? "web" : "api", writes: "Refuse", access: "Public" }];
 }
 
 /** The route that answers a path: the longest prefix. Undefined where none does. */

@@ -16,6 +16,7 @@ http {
   uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
   js_import gateway from /usr/local/lib/stemhub/gateway.js;
   js_shared_dict_zone zone=stemhub:4M;
+  js_shared_dict_zone zone=revoked:8M;
   js_set $stemhub_state gateway.state;
   server { listen 127.0.0.1:${port}; location / { return 200 $stemhub_state; } }
   server {
@@ -41,7 +42,7 @@ const stateNow = async () => (await fetch(`http://127.0.0.1:${port}/`, { headers
 /** What the mode-agent does: a PUT over the Unix socket. */
 function handOver(body: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    const options = { socketPath: `${nginx.sockets}/nginx.sock`, path: "/hand-over", method: "PUT" };
+    const options = { socketPath: `${nginx.sockets}/nginx.sock`, path: "/hand-over", method: "PUT", agent: false };
     const sent = request(options, (answer) => {
       answer.resume();
       answer.on("end", () => resolve(answer.statusCode));
@@ -75,9 +76,16 @@ test("what is no JSON is refused, and the mode stays", async () => {
   expect(await stateNow()).toBe("ReadOnly 7 database=ReadOnly");
 });
 
+test("keys that are none do not hide a mode", async () => {
+  const text = JSON.stringify({ jwks: "{", mode: JSON.stringify(aModeDocument({ epoch: 8 })) });
+  expect(await handOver(text)).toBe(400);
+  expect(await stateNow()).toBe("Normal 8 ");
+});
+
 test("a set of keys and revocations as large as a ConfigMap has room", async () => {
-  const half = JSON.stringify({ keys: "k".repeat(500_000) });
-  expect(await handOver(JSON.stringify({ jwks: half, revocations: half }))).toBe(204);
+  const jwks = JSON.stringify({ fetched: "2026-01-01T00:00:00Z", keys: [{ n: "k".repeat(500_000) }] });
+  const revocations = JSON.stringify({ tokens: Array.from({ length: 25_000 }, (_, i) => `token-${i}-of-many`) });
+  expect(await handOver(JSON.stringify({ jwks, revocations }))).toBe(204);
   expect(await handOver(modeAt(8, "Normal"))).toBe(204);
   expect(await stateNow()).toBe("Normal 8 ");
 });

@@ -2,10 +2,21 @@ import { object, signature, storageAway } from "./handlers/files.ts";
 import { handOver } from "./handlers/hand-over.ts";
 import { mode } from "./handlers/mode.ts";
 import { problem, replaceBody, replaceHeaders, retryAfter } from "./handlers/refusal.ts";
-import { refuseToken, token } from "./handlers/token.ts";
+import { token } from "./handlers/token.ts";
 import { state, verdict } from "./handlers/variables.ts";
 
 /** What nginx.conf names as gateway.NAME. */
-export default { 
-  handOver, mode, object, problem, refuseToken, replaceBody, replaceHeaders, retryAfter, signature, state, storageAway, token, verdict,
- };
+export default {
+  handOver,
+  mode,
+  object,
+  problem,
+  replaceBody,
+  replaceHeaders,
+  retryAfter,
+  signature,
+  state,
+  storageAway,
+  token,
+  verdict,
+};

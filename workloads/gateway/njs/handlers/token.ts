@@ -1,3 +1,4 @@
+import { isWrite } from "../decide.ts";
 import { problemOf } from "../problem.ts";
 import { answerRefusal } from "../token/answer.ts";
 import { decideUser, type TokenPolicy } from "../token/decide.ts";
@@ -11,7 +12,10 @@ declare const stemhub_auth: TokenPolicy & { readonly bySecret: boolean; readonly
 /**
  * $stemhub_token: `user` where the request has a good token, whose subject is then in $stemhub_user and whose claims are, as
  * base64url of JSON, in $stemhub_claims; `preflight` for CORS' question, which has no token by its nature and reaches nothing;
- * else empty, with the reason in $stemhub_refusal. So whatever goes wrong in here makes nobody a user.
+ * `unknown` where nobody can say whose it is; else empty. So whatever goes wrong in here makes nobody a user.
+ *
+ * The reason is then in $stemhub_refusal, and what to answer in $stemhub_refusal_problem, $stemhub_authenticate and
+ * $stemhub_refusal_retry: variables and not js_content, which would read a whole upload before it refuses it.
  */
 export async function token(r: NginxHTTPRequest): Promise<void> {
   if (r.method === "OPTIONS" && r.headersIn["Access-Control-Request-Method"] !== undefined) {
@@ -19,7 +23,7 @@ export async function token(r: NginxHTTPRequest): Promise<void> {
     return;
   }
   const carriers = { authorization: r.headersIn.Authorization, cookies: r.headersIn.Cookie };
-  const decision = await decideUser(carriers, isRead(r.method), {
+  const decision = await decideUser(carriers, !isWrite(r.method), {
     policy: stemhub_auth,
     trust: currentTrust(stemhub_auth.bySecret),
     revoked,
@@ -29,8 +33,7 @@ export async function token(r: NginxHTTPRequest): Promise<void> {
   });
   const claims = decision.claims;
   if (claims === undefined) {
-    r.variables.stemhub_refusal = String(decision.refusal);
-    r.setReturnValue("");
+    r.setReturnValue(refuse(r, decision.refusal ?? "NoToken"));
     return;
   }
   r.variables.stemhub_user = claims.sub;
@@ -38,25 +41,22 @@ export async function token(r: NginxHTTPRequest): Promise<void> {
   r.setReturnValue("user");
 }
 
-/** Answers a request for which $stemhub_token is empty. */
-export function refuseToken(r: NginxHTTPRequest): void {
-  const answer = answerRefusal((r.variables.stemhub_refusal ?? "") as Refusal, authDown());
-  r.headersOut["Content-Type"] = "application/problem+json";
-  r.headersOut["Cache-Control"] = "no-store";
-  if (answer.wwwAuthenticate !== undefined) r.headersOut["WWW-Authenticate"] = answer.wwwAuthenticate;
+/** Leaves what to answer. */
+function refuse(r: NginxHTTPRequest, refusal: Refusal): "" | "unknown" {
+  r.variables.stemhub_refusal = refusal;
+  const answer = answerRefusal(refusal, authDown());
+  const title = answer.title;
   if (answer.status === 401) {
-    const problem = { type: "about:blank", title: answer.title, status: 401, detail: answer.detail };
-    r.return(401, JSON.stringify(problem));
-    return;
+    r.variables.stemhub_authenticate = answer.wwwAuthenticate ?? "";
+    const problem = { type: "about:blank", title, status: 401, detail: answer.detail };
+    r.variables.stemhub_refusal_problem = JSON.stringify(problem);
+    return "";
   }
   const problem = problemOf(currentMode(), "auth");
-  r.headersOut["Retry-After"] = String(problem.retryAfterSeconds);
-  const detail = authDown() ? problem.detail : stemhub_auth.notice;
-  r.return(503, JSON.stringify(Object.assign(problem, { detail, title: answer.title })));
-}
-
-function isRead(method: string): boolean {
-  return method === "GET" || method === "HEAD" || method === "OPTIONS";
+  const notice = authDown() ? {} : { detail: stemhub_auth.notice, mode: "Degraded" };
+  r.variables.stemhub_refusal_retry = String(problem.retryAfterSeconds);
+  r.variables.stemhub_refusal_problem = JSON.stringify(Object.assign(problem, { title }, notice));
+  return "unknown";
 }
 
 /** By the mode's line, so that no request reads JSON: `Degraded 7 auth=Unavailable`. */
