@@ -121,6 +121,47 @@ describe("the configuration", () => {
   });
 });
 
+describe("what the gateway is given of secrets", () => {
+  const routes = [
+    { path: "/files/", files: {} },
+    { path: "/", component: "api", access: "User" },
+  ];
+  const storage = { endpoint: "https://s3.example", bucket: "stems", credentialsSecret: { name: "s3" } };
+  const objects = (auth: object) =>
+    desiredGateway({
+      stemhub: aStemHub({ auth, storage, gateway: { routes } }),
+      image: "g:1",
+      clusterDomain: "cluster.local",
+    });
+  const byKeys = { issuer: "i", jwks: { url: "https://id.example/k" } };
+  const bySecret = { hs256: { secret: { name: "jwt", key: "signing" } } };
+  // biome-ignore lint/suspicious/noExplicitAny: a Deployment, deep inside.
+  const pod = (auth: object) => (objects(auth).find(({ kind }) => kind === "Deployment") as any).spec.template;
+
+  test("is mounted in nginx's container alone", () => {
+    const { containers, volumes } = pod(bySecret).spec;
+    expect(volumes).toContainEqual({
+      name: "token-secret",
+      secret: { secretName: "jwt", items: [{ key: "signing", path: "secret" }], defaultMode: 0o440 },
+    });
+    for (const container of containers) {
+      const mounted = container.volumeMounts.map(({ name }: { name: string }) => name);
+      for (const name of ["token-secret", "storage-credentials"]) {
+        expect(mounted.includes(name)).toBe(container.name === "nginx");
+      }
+    }
+  });
+  test("is in none of its files, which only name what njs must know", () => {
+    const [files] = objects(bySecret);
+    expect(JSON.stringify(files)).not.toMatch(/"jwt"|signing|"s3"/);
+    expect(Object.keys(files?.data as object)).toEqual(["nginx.conf", "auth.json", "storage.json"]);
+  });
+  test("another source of keys rolls the pods, so that no pod goes on with the former one's", () => {
+    const hash = (auth: object) => pod(auth).metadata.annotations["stemhub.dev/configuration"];
+    expect(hash({ ...byKeys, jwks: { url: "https://other.example/k" } })).not.toBe(hash(byKeys));
+  });
+});
+
 describe("the gateway's objects", () => {
   const of = (gateway: object) =>
     desiredGateway({ stemhub: aStemHub({ gateway }), image: "g:1", clusterDomain: "cluster.local" });

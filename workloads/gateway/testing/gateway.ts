@@ -38,8 +38,8 @@ export class TestGateway {
     this.#component = component;
   }
 
-  /** Errors: those of TestNginx.start. */
-  static async start(configuration: string): Promise<TestGateway> {
+  /** @param files what else is mounted, by its path below /etc/stemhub. Errors: those of TestNginx.start. */
+  static async start(configuration: string, files: Readonly<Record<string, string>> = {}): Promise<TestGateway> {
     const [http, https, health, gone] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
     const component = testComponent().listen(0, "127.0.0.1");
     await once(component, "listening");
@@ -50,7 +50,7 @@ export class TestGateway {
       "    location / {",
       `    location /gone { proxy_pass http://127.0.0.1:${gone}; }\n    location / {`,
     );
-    const nginx = await TestNginx.prepare({ configuration: here, tls: await selfSigned("studio.example") });
+    const nginx = await TestNginx.prepare({ configuration: here, files, tls: await selfSigned("studio.example") });
     await nginx.start(health);
     return new TestGateway(nginx, https, health, component);
   }
