@@ -12,6 +12,7 @@ import { createMetrics } from "./runtime/metrics.ts";
 import { keyOf } from "./runtime/objects.ts";
 import { createCache } from "./runtime/watch-cache.ts";
 import { readSettings } from "./settings.ts";
+import { watchAuth } from "./stemhub/auth/watch.ts";
 import { ownedKinds } from "./stemhub/kinds.ts";
 import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";
 import { Lifts } from "./stemhub/modes/lifts.ts";
@@ -20,6 +21,7 @@ import { watchModes } from "./stemhub/modes/watch.ts";
 import { nodeKind, onCordon } from "./stemhub/nodes/cordon.ts";
 import { watchPlacement } from "./stemhub/nodes/leader-placement.ts";
 import { leaseKind, nodeLeaseNamespace, watchNodes } from "./stemhub/nodes/watch.ts";
+import { authorityOf } from "./stemhub/phases/mode-probes.ts";
 import { watchDatabases } from "./stemhub/postgres/probe/watch.ts";
 import { reconcileStemHub } from "./stemhub/reconcile.ts";
 
@@ -83,6 +85,8 @@ async function main(): Promise<void> {
       await cache.ready();
       const nodes = watchNodes({ cache, clock, log, signal: leadership.signal });
       const databases = watchDatabases({ clock, log, signal: leadership.signal });
+      const readAuthority = (namespace: string, name: string) => authorityOf(namespace, name, leadership);
+      const auth = watchAuth({ clock, log, signal: leadership.signal, readAuthority });
       const { measured } = modeMetrics;
       const modes = {
         watch: watchModes({ clock, log, signal: leadership.signal, measured, busyness: busyness(clock) }),
@@ -123,13 +127,14 @@ async function main(): Promise<void> {
             onCordon(cache, all),
             databases.onNews(reconcile),
             modes.watch.onNews(reconcile),
+            auth.onNews(reconcile),
           ];
           return () => {
             for (const end of unsubscribe) end();
           };
         },
         ownerOf: (object) => object.metadata.labels?.[stemhubLabel],
-        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases, modes }),
+        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases, auth, modes }),
         clock,
         log,
         signal: leadership.signal,

@@ -12,6 +12,7 @@ import { aClaim } from "../testing/claims.ts";
 import { FakeClock, settle } from "../testing/clock.ts";
 import { MemoryApiServer, type MemoryCall } from "../testing/memory-api.ts";
 import { aStemHub } from "../testing/stemhub.ts";
+import type { AuthWatch } from "./auth/watch.ts";
 import { kinds, ownedKinds } from "./kinds.ts";
 import { fieldManager } from "./metadata.ts";
 import { Lifts } from "./modes/lifts.ts";
@@ -48,6 +49,7 @@ async function platform(stemhub = aStemHub(), existing: readonly KubeObject[] = 
     writesOf: () => undefined,
     onNews: () => () => undefined,
   };
+  const auth: AuthWatch = { aim: () => undefined, keysOf: () => ({}), onNews: () => () => undefined };
   const modes = {
     watch: watchModes({ ...shared, random: () => 0.5 }),
     lifts: new Lifts(clock),
@@ -57,7 +59,7 @@ async function platform(stemhub = aStemHub(), existing: readonly KubeObject[] = 
   const { namespace = "", name } = stemhub.metadata;
   const pass = async () => {
     server.calls.length = 0;
-    const deps = { ...shared, cache, settings, recorder, nodes, databases, modes };
+    const deps = { ...shared, cache, settings, recorder, nodes, databases, auth, modes };
     const result = await reconcileStemHub({ namespace, name }, deps).catch((error: unknown) => error);
     await recorder.flush();
     return { result, writes: server.calls.filter(({ verb }) => !["get", "list", "watch"].includes(verb)) };

@@ -49,7 +49,8 @@ export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileR
 }
 
 /** Of a StemHub that is gone, or on its way. */
-function askNobody(key: Key, { databases, modes }: Deps): void {
+function askNobody(key: Key, { auth, databases, modes }: Deps): void {
+  auth.aim(key, undefined);
   databases.forget(key);
   modes.watch.forget(key);
   modes.lifts.forget(key);

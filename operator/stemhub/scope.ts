@@ -4,12 +4,12 @@ import type { ReconcileDeps } from "../runtime/controller.ts";
 import type { Recorder } from "../runtime/events.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { Settings } from "../settings.ts";
+import type { AuthWatch } from "./auth/watch.ts";
 import { appliedAnnotation, fieldManager } from "./metadata.ts";
 import type { ModeDecision } from "./modes/decide.ts";
 import type { Lifts } from "./modes/lifts.ts";
 import type { ModeMetrics } from "./modes/metrics.ts";
 import { asksForReadOnly, overrideInForce } from "./modes/override.ts";
-import type { BesideTheMode } from "./modes/published.ts";
 import type { ModeWatch } from "./modes/watch.ts";
 import type { NodeWatch } from "./nodes/watch.ts";
 import { observe, type World } from "./observe.ts";
@@ -25,6 +25,7 @@ export interface Deps extends ReconcileDeps {
   readonly recorder: Recorder;
   readonly nodes: NodeWatch;
   readonly databases: DatabaseWatch;
+  readonly auth: AuthWatch;
   readonly modes: { readonly watch: ModeWatch; readonly lifts: Lifts; readonly metrics: ModeMetrics };
 }
 
@@ -54,8 +55,6 @@ export interface Scope {
   readonly readOnlyChosen: boolean;
   /** What waits in the write queue; undefined where there is none, or where it does not answer. */
   queue: { readonly pending: number } | undefined;
-  /** What is published beside the mode; undefined: what is there stays. */
-  besideTheMode: BesideTheMode | undefined;
   /** What works now; undefined where the modes phase got no further. */
   mode: ModeDecision | undefined;
   /** Why a change needs another primary, if one does. */
@@ -95,7 +94,6 @@ export function createScope(stemhub: StemHub, deps: Deps): Scope {
     warnings: stemhub.status?.database?.warnings ?? [],
     readOnlyChosen: asksForReadOnly(overrideInForce(stemhub.spec.modes, deps.clock.now())),
     queue: undefined,
-    besideTheMode: undefined,
     mode: undefined,
     switchoverWish: undefined,
     switchover: stemhub.status?.database?.switchover,

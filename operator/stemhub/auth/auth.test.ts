@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FakeClock } from "../../testing/clock.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
-import { authData } from "./documents.ts";
+import { authTexts } from "./documents.ts";
 import { fetchDeadlineMs, fetchDocument, mostAnswerBytes } from "./fetch.ts";
 import { readKeySet } from "./key-set.ts";
 import { AnswerRefused } from "./refused.ts";
@@ -99,27 +99,27 @@ describe("what the ConfigMap is to hold", () => {
   };
   const atMs = Date.UTC(2026, 10, 25);
   const fetched = { keys: { source: "https://a.example/k", atMs, content: [rsa] } };
-  const written = authData(target, fetched, {});
+  const written = authTexts(target, fetched, {});
 
   test("what was fetched, with the moment", () => {
-    expect(JSON.parse(written["jwks.json"] ?? "")).toEqual({
+    expect(JSON.parse(written.keys ?? "")).toEqual({
       source: "https://a.example/k",
       fetched: "2026-11-25T00:00:00.000Z",
       keys: [rsa],
     });
-    expect(written).not.toHaveProperty("revocations.json");
+    expect(written).not.toHaveProperty("revocations");
   });
   test("what is there already, while a new leader has fetched nothing", () => {
-    expect(authData(target, {}, written)).toEqual(written);
+    expect(authTexts(target, {}, written)).toEqual(written);
   });
   test("nothing of a source that the spec does not name any more", () => {
     const moved = { ...target, keys: { url: "https://b.example/k" } };
-    expect(authData(moved, fetched, written)).toEqual({});
-    expect(authData(undefined, fetched, written)).toEqual({});
+    expect(authTexts(moved, fetched, written)).toEqual({});
+    expect(authTexts(undefined, fetched, written)).toEqual({});
   });
   test("nothing that somebody else has written over it", () => {
-    expect(authData(target, {}, { "jwks.json": `{"source":"https://a.example/k","keys":[]}` })).toEqual({});
-    expect(authData(target, {}, { "jwks.json": "{" })).toEqual({});
+    expect(authTexts(target, {}, { keys: `{"source":"https://a.example/k","keys":[]}` })).toEqual({});
+    expect(authTexts(target, {}, { keys: "{" })).toEqual({});
   });
 });
 

@@ -1,4 +1,3 @@
-import { modeKeys } from "../../api/mode-document.ts";
 import { readKeySet } from "./key-set.ts";
 import { type RevocationList, readRevocations } from "./revocation-list.ts";
 import type { AuthTarget } from "./targets.ts";
@@ -16,33 +15,28 @@ export interface AuthDocuments {
   readonly revocations?: Fetched<RevocationList>;
 }
 
+/** The same as the ConfigMap NAME-mode holds them: JSON, by their keys there without `.json`. */
+export interface AuthTexts {
+  readonly keys?: string;
+  readonly revocations?: string;
+}
+
 /**
  * What the ConfigMap NAME-mode is to hold of auth: what was fetched, or else what is there already, so that a new leader
  * takes no good keys away while their source is down. What came from another source than the spec names now is not kept:
  * who leaves an issuer no longer trusts its keys.
  */
-export function authData(
-  target: AuthTarget | undefined,
-  fetched: AuthDocuments,
-  live: Readonly<Record<string, string>>,
-): Record<string, string> {
+export function authTexts(target: AuthTarget | undefined, fetched: AuthDocuments, live: AuthTexts): AuthTexts {
   const { keys, revocations } = target ?? {};
+  const keysNow = keys && (ofSource(fetched.keys, keys.url, keysText) ?? kept(live.keys, keys.url, readKeySet));
+  const revocationsNow =
+    revocations &&
+    (ofSource(fetched.revocations, revocations.url, revocationsText) ??
+      kept(live.revocations, revocations.url, readRevocations));
   return {
-    ...entry(
-      modeKeys.keys,
-      keys && (ofSource(fetched.keys, keys.url, keysText) ?? kept(live[modeKeys.keys], keys.url, keysOf)),
-    ),
-    ...entry(
-      modeKeys.revocations,
-      revocations &&
-        (ofSource(fetched.revocations, revocations.url, revocationsText) ??
-          kept(live[modeKeys.revocations], revocations.url, revocationsOf)),
-    ),
+    ...(keysNow === undefined ? {} : { keys: keysNow }),
+    ...(revocationsNow === undefined ? {} : { revocations: revocationsNow }),
   };
-}
-
-function entry(key: string, text: string | undefined): Record<string, string> {
-  return text === undefined ? {} : { [key]: text };
 }
 
 function ofSource<T>(
@@ -65,9 +59,6 @@ function kept(text: string | undefined, source: string, read: (text: string) => 
     return undefined;
   }
 }
-
-const keysOf = readKeySet;
-const revocationsOf = readRevocations;
 
 function keysText({ source, atMs, content }: Fetched<readonly Record<string, unknown>[]>): string {
   return JSON.stringify({ source, fetched: time(atMs), keys: content });

@@ -117,7 +117,12 @@ function clusterIp(namespace: string | undefined, service: string, { cache }: De
   return spec?.clusterIP === "None" ? undefined : spec?.clusterIP;
 }
 
-async function authorityOf(namespace: string | undefined, name: string, { api }: Deps): Promise<string> {
+/** The key ca.crt of a ConfigMap. Errors: BadAccessError where it is not there; the API server's. */
+export async function authorityOf(
+  namespace: string | undefined,
+  name: string,
+  { api }: Pick<Deps, "api">,
+): Promise<string> {
   const configMap = await api.get(kinds.configMap, namespace, name);
   const authority = (configMap?.data as Record<string, string> | undefined)?.["ca.crt"];
   if (authority) return authority;

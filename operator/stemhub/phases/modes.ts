@@ -1,5 +1,7 @@
 import { modeKeys } from "../../api/mode-document.ts";
 import { componentsOf } from "../../api/stemhub.ts";
+import { authTexts } from "../auth/documents.ts";
+import { authTarget } from "../auth/targets.ts";
 import { silenceMs } from "../modes/causes.ts";
 import { answeredMs, databaseEvidence } from "../modes/database-evidence.ts";
 import { decideModes, type ModeFacts } from "../modes/decide.ts";
@@ -29,7 +31,7 @@ export async function decideMode(scope: Scope, deps: Deps): Promise<void> {
   const { document, flips, reviewInMs } = decision;
   const flipped = flips.filter(({ epoch }) => former !== undefined && epoch > former.epoch);
   for (const flip of flipped) log.info({ ...key, ...flip }, "a mode changes");
-  await scope.apply(modeConfigMap(stemhub, document, scope.besideTheMode ?? live(configMap?.data)));
+  await scope.apply(modeConfigMap(stemhub, document, besideTheMode(scope, deps, configMap?.data)));
   scope.mode = decision;
   modes.metrics.tell(key, document);
   modes.metrics.flipped(key, flipped);
@@ -85,8 +87,12 @@ function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFa
   };
 }
 
-/** What others have put beside the mode stays as long as they do not say otherwise: a new leader has not asked them yet. */
-function live(data: unknown): BesideTheMode {
-  const { [modeKeys.keys]: keys, [modeKeys.revocations]: revocations } = (data ?? {}) as Record<string, string>;
-  return { ...(keys === undefined ? {} : { keys }), ...(revocations === undefined ? {} : { revocations }) };
+/** What a gateway must know while the auth service is away. Sees to it that it is fetched. */
+function besideTheMode({ stemhub }: Scope, { auth, settings }: Deps, live: unknown): BesideTheMode {
+  const { namespace = "", name } = stemhub.metadata;
+  const target = authTarget(stemhub, settings.clusterDomain);
+  auth.aim({ namespace, name }, target);
+  const { [modeKeys.keys]: keys, [modeKeys.revocations]: revocations } = (live ?? {}) as Record<string, string>;
+  const texts = { ...(keys === undefined ? {} : { keys }), ...(revocations === undefined ? {} : { revocations }) };
+  return authTexts(target, auth.keysOf({ namespace, name }), texts);
 }
