@@ -3,9 +3,6 @@ import type { Route, StemHub } from "../../api/stemhub.ts";
 /** Where the secret of HS256 is mounted, under the name `secret`: in nginx's container alone. */
 export const tokenSecretPath = "/etc/stemhub/token-secret";
 
-/** What is told while nobody can say whose a request is, and the mode says nothing of it. */
-const notice = "Signing in is not possible right now - if you are signed in, you can keep working";
-
 /**
  * What njs needs to know of spec.auth, as the file auth.json; undefined without spec.auth. The sources are not read there:
  * with them the file changes, and with the file the pods, so that no pod goes on with the keys of a source that was left.
@@ -14,6 +11,7 @@ export function authFile({ spec }: StemHub): string | undefined {
   const { auth } = spec;
   if (!auth) return undefined;
   const { jwks, revocations, hs256, ...policy } = auth;
+  const notice = spec.modes.messages.auth;
   return JSON.stringify({ ...policy, bySecret: hs256 !== undefined, notice, sources: { jwks, revocations } });
 }
 
@@ -29,10 +27,11 @@ export function authDirectives({ spec }: StemHub): readonly string[] {
     "js_shared_dict_zone zone=verdicts:8M timeout=3600s evict;",
     "js_shared_dict_zone zone=revoked:8M;",
     "js_preload_object stemhub_auth from /etc/stemhub/gateway/auth.json;",
-    ...["user", "claims", "refusal", "refusal_problem", "refusal_retry", "authenticate"].map(
+    ...["user", "claims_text", "refusal", "refusal_problem", "refusal_retry", "authenticate"].map(
       (name) => `js_var $stemhub_${name} "";`,
     ),
     "js_set $stemhub_token gateway.token;",
+    "js_set $stemhub_claims gateway.encodedClaims;",
     told,
   ];
 }

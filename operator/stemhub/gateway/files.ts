@@ -12,9 +12,6 @@ const storageSocket = "/tmp/storage.sock";
 /** What a file is fetched and kept in. A range costs as much as the pieces that it touches. */
 const slice = "1m";
 
-/** What is told while a file cannot be had, and the mode says nothing of it. */
-const notice = "Working offline - changes will sync when reconnected";
-
 /** A route whose files come from the object storage. */
 export type FileRoute = Route & { readonly files: NonNullable<Route["files"]> };
 
@@ -39,10 +36,10 @@ function storageOf(endpoint: string): Storage {
 }
 
 /** What njs needs to know of spec.storage, as the file storage.json; undefined without spec.storage. */
-export function storageFile({ spec: { storage } }: StemHub): string | undefined {
+export function storageFile({ spec: { storage, modes } }: StemHub): string | undefined {
   if (!storage) return undefined;
   const { bucket, region, endpoint } = storage;
-  return JSON.stringify({ bucket, region, host: storageOf(endpoint).host, notice });
+  return JSON.stringify({ bucket, region, host: storageOf(endpoint).host, notice: modes.messages.storage });
 }
 
 /**

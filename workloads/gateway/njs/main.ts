@@ -2,11 +2,12 @@ import { object, signature, storageAway } from "./handlers/files.ts";
 import { handOver } from "./handlers/hand-over.ts";
 import { mode } from "./handlers/mode.ts";
 import { problem, replaceBody, replaceHeaders, retryAfter } from "./handlers/refusal.ts";
-import { token } from "./handlers/token.ts";
+import { encodedClaims, token } from "./handlers/token.ts";
 import { state, verdict } from "./handlers/variables.ts";
 
 /** What nginx.conf names as gateway.NAME. */
 export default {
+  encodedClaims,
   handOver,
   mode,
   object,

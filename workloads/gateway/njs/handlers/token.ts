@@ -1,10 +1,11 @@
 import { isWrite } from "../decide.ts";
 import { problemOf } from "../problem.ts";
 import { answerRefusal } from "../token/answer.ts";
-import { decideUser, type TokenPolicy } from "../token/decide.ts";
+import { type Decision, decideAtOnce, decideUser, type Known, type TokenPolicy } from "../token/decide.ts";
+import type { Carriers } from "../token/find.ts";
 import type { Refusal } from "../token/refusal.ts";
 import { currentMode, recall } from "./shared.ts";
-import { currentTrust, revoked, verdicts } from "./trust.ts";
+import { currentTrust, hash, revoked, verdicts } from "./trust.ts";
 
 /** spec.auth, by js_preload_object. */
 declare const stemhub_auth: TokenPolicy & { readonly bySecret: boolean; readonly notice: string };
@@ -17,28 +18,40 @@ declare const stemhub_auth: TokenPolicy & { readonly bySecret: boolean; readonly
  * The reason is then in $stemhub_refusal, and what to answer in $stemhub_refusal_problem, $stemhub_authenticate and
  * $stemhub_refusal_retry: variables and not js_content, which would read a whole upload before it refuses it.
  */
-export async function token(r: NginxHTTPRequest): Promise<void> {
-  if (r.method === "OPTIONS" && r.headersIn["Access-Control-Request-Method"] !== undefined) {
-    r.setReturnValue("preflight");
-    return;
-  }
+export function token(r: NginxHTTPRequest): string | Promise<void> {
+  const method = r.method;
+  if (method === "OPTIONS" && r.headersIn["Access-Control-Request-Method"] !== undefined) return "preflight";
   const carriers = { authorization: r.headersIn.Authorization, cookies: r.headersIn.Cookie };
-  const decision = await decideUser(carriers, !isWrite(r.method), {
+  const known = {
     policy: stemhub_auth,
     trust: currentTrust(stemhub_auth.bySecret),
     revoked,
-    authDown: authDown(),
+    authDown,
     cache: verdicts,
+    hash,
     now: Date.now() / 1000,
-  });
+  };
+  const decision = decideAtOnce(carriers, !isWrite(method), known).decision;
+  return decision === undefined ? verified(r, carriers, known) : tell(r, decision);
+}
+
+async function verified(r: NginxHTTPRequest, carriers: Carriers, known: Known): Promise<void> {
+  const decision = await decideUser(carriers, !isWrite(r.method), known);
+  r.setReturnValue(tell(r, decision));
+}
+
+/** Leaves in variables what others need to know of it; returns $stemhub_token. */
+function tell(r: NginxHTTPRequest, decision: Decision): "user" | "unknown" | "" {
   const claims = decision.claims;
-  if (claims === undefined) {
-    r.setReturnValue(refuse(r, decision.refusal ?? "NoToken"));
-    return;
-  }
+  if (claims === undefined) return refuse(r, decision.refusal ?? "NoToken");
   r.variables.stemhub_user = claims.sub;
-  r.variables.stemhub_claims = Buffer.from(JSON.stringify(claims)).toString("base64url");
-  r.setReturnValue("user");
+  r.variables.stemhub_claims_text = decision.text ?? "";
+  return "user";
+}
+
+/** $stemhub_claims, made only where somebody asks for it: the write queue. */
+export function encodedClaims(r: NginxHTTPRequest): string {
+  return Buffer.from(r.variables.stemhub_claims_text ?? "").toString("base64url");
 }
 
 /** Leaves what to answer. */

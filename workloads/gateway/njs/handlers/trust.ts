@@ -24,16 +24,26 @@ export function keepKeys(text: string): void {
 
 /** What tokens are verified by: the secret where the spec names one, else the last key set; undefined while there is none. */
 export function currentTrust(bySecret: boolean): KnownTrust | undefined {
-  if (bySecret) {
+  if (bySecret) return secretTrust();
+  const summary = recall("trust");
+  if (summary === undefined) return undefined;
+  const parts = summary.split(" ");
+  return { version: String(parts[1]), fetched: Number(parts[0]), keys: keySet };
+}
+
+function keySet(): readonly Jwk[] {
+  return (JSON.parse(recall("jwks") ?? "{}") as { keys?: readonly Jwk[] }).keys ?? [];
+}
+
+/** Read each time, so that a new secret counts at once. Where it cannot be read, nobody can say whose a request is. */
+function secretTrust(): KnownTrust | undefined {
+  try {
     const secret = fs.readFileSync(secretFile);
     return { version: hash(secret), secret };
+  } catch (error) {
+    ngx.log(ngx.ERR, `the secret of tokens: ${(error as Error).message}`);
+    return undefined;
   }
-  const summary = recall("trust");
-  const text = recall("jwks");
-  if (summary === undefined || text === undefined) return undefined;
-  const parts = summary.split(" ");
-  const set = (): readonly Jwk[] => (JSON.parse(text) as { keys: readonly Jwk[] }).keys;
-  return { version: String(parts[1]), fetched: Number(parts[0]), keys: set };
 }
 
 /**
@@ -44,7 +54,8 @@ export function keepRevocations(text: string): void {
   const list = JSON.parse(text) as { tokens?: readonly string[]; subjects?: Readonly<Record<string, number>> };
   const tokens = list.tokens ?? [];
   const subjects = list.subjects ?? {};
-  const generation = hash(JSON.stringify([tokens, subjects]));
+  const none = tokens.length === 0 && Object.keys(subjects).length === 0;
+  const generation = none ? "" : hash(JSON.stringify([tokens, subjects]));
   const zone = ngx.shared.revoked;
   if (zone === undefined || recall("revocations") === generation) return;
   tokens.forEach((jti) => {
@@ -55,7 +66,7 @@ export function keepRevocations(text: string): void {
   });
   keep("revocations", generation);
   zone.keys(mostEntries).forEach((key) => {
-    if (!key.startsWith(generation)) zone.delete(key);
+    if (none || !key.startsWith(generation)) zone.delete(key);
   });
 }
 
@@ -72,7 +83,7 @@ export const revoked: Revoked = {
 function entry(name: string): string | undefined {
   for (;;) {
     const generation = recall("revocations");
-    if (generation === undefined) return undefined;
+    if (generation === undefined || generation === "") return undefined;
     const value = ngx.shared.revoked?.get(`${generation} ${name}`) as string | undefined;
     if (value !== undefined || recall("revocations") === generation) return value;
   }
@@ -86,6 +97,7 @@ export const verdicts: VerdictCache = {
   },
 };
 
-function hash(data: NjsStringOrBuffer): string {
+/** SHA-256. */
+export function hash(data: NjsStringOrBuffer): string {
   return crypto.createHash("sha256").update(data).digest("base64url");
 }

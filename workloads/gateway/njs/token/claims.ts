@@ -39,7 +39,7 @@ export interface Conditions {
   /** Seconds since 1970. */
   readonly now: number;
   /** Whether an expired token may pass for expiredGraceSeconds: it is a read, and nobody can sign in anew. */
-  readonly graceApplies: boolean;
+  readonly graceApplies: () => boolean;
   readonly revoked: Revoked;
 }
 
@@ -101,8 +101,9 @@ function issuedInFuture(claims: Claims, conditions: Conditions): Refusal | undef
 
 function expired(claims: Claims, conditions: Conditions): Refusal | undefined {
   const policy = conditions.policy;
-  const grace = conditions.graceApplies ? policy.expiredGraceSeconds : 0;
-  return conditions.now < claims.exp + policy.clockSkewSeconds + grace ? undefined : "Expired";
+  const late = conditions.now - claims.exp - policy.clockSkewSeconds;
+  if (late < 0) return undefined;
+  return late < policy.expiredGraceSeconds && conditions.graceApplies() ? undefined : "Expired";
 }
 
 /** Characters that a subject may have: those that a header can carry, so that it reaches a component as it is. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { keySet, mint, now, policy } from "../../testing/token/mint.ts";
 import { answerRefusal } from "./answer.ts";
@@ -22,7 +23,8 @@ function aGateway() {
     policy,
     trust: { keys: () => keySet, version: "1", fetched: now },
     revoked: nobody,
-    authDown: false,
+    authDown: () => false,
+    hash: (text) => createHash("sha256").update(text).digest("base64url"),
     cache,
     now,
     ...more,

@@ -30,9 +30,11 @@ export interface Known {
   /** Undefined while none is known: no key set was fetched yet. */
   readonly trust: KnownTrust | undefined;
   readonly revoked: Revoked;
-  /** Nobody can sign in anew. */
-  readonly authDown: boolean;
+  /** Whether nobody can sign in anew. */
+  readonly authDown: () => boolean;
   readonly cache: VerdictCache;
+  /** A hash by which a token can be told and not be guessed: SHA-256. */
+  readonly hash: (text: string) => string;
   /** Seconds since 1970. */
   readonly now: number;
 }
@@ -40,40 +42,59 @@ export interface Known {
 /** Longest that a signature's verdict is kept, in seconds: so a token is verified anew now and then, whatever its exp. */
 const longestCacheSeconds = 3600;
 
+/** Whose request it is, or why it is nobody's. */
+export interface Decision extends Authenticated {
+  /** The claims as JSON. */
+  readonly text?: string;
+}
+
+/** A request's decision, or the token whose signature has to be verified first. */
+export interface AtOnce {
+  readonly decision?: Decision;
+  readonly unknown?: { readonly token: string; readonly trust: KnownTrust; readonly key: string };
+}
+
+/**
+ * Whose request it is, or why it is nobody's, as far as that can be said without verifying a signature: mostly, since tokens
+ * come again and again. Without a promise, which costs njs as much as all the rest (docs/decisions/0017).
+ */
+export function decideAtOnce(carriers: Carriers, isRead: boolean, known: Known): AtOnce {
+  const policy = known.policy;
+  const found = findToken(carriers, policy.cookie);
+  const token = found.token;
+  if (token === undefined) return { decision: { refusal: found.refusal ?? "NoToken" } };
+  const trust = known.trust;
+  if (trust === undefined) return { decision: { refusal: "NoKeys" } };
+  if (trust.fetched !== undefined && known.now - trust.fetched > policy.maxKeyAgeHours * 3600) {
+    return { decision: { refusal: "KeysTooOld" } };
+  }
+  // The hash of a token, so that the cache's memory holds none.
+  const key = known.hash(`${trust.version} ${token}`);
+  const kept = known.cache.get(key);
+  if (kept === undefined) return { unknown: { token, trust, key } };
+  return { decision: judge(JSON.parse(kept) as Claims, kept, isRead, known) };
+}
+
 /**
  * Whose request it is, or why it is nobody's. The same while auth is up and while it is down: the last good keys decide.
  * Time, issuer, audience and revocations are judged on every request; only the signature's verdict is remembered.
  */
-export async function decideUser(carriers: Carriers, isRead: boolean, known: Known): Promise<Authenticated> {
-  const policy = known.policy;
-  const found = findToken(carriers, policy.cookie);
-  if (found.token === undefined)
-    return found.refusal === undefined ? { refusal: "NoToken" } : { refusal: found.refusal };
-  const trust = known.trust;
-  if (trust === undefined) return { refusal: "NoKeys" };
-  if (trust.fetched !== undefined && known.now - trust.fetched > policy.maxKeyAgeHours * 3600) {
-    return { refusal: "KeysTooOld" };
-  }
-  const authenticated = await remembered(found.token, trust, known);
+export async function decideUser(carriers: Carriers, isRead: boolean, known: Known): Promise<Decision> {
+  const atOnce = decideAtOnce(carriers, isRead, known);
+  const unknown = atOnce.unknown;
+  if (unknown === undefined) return atOnce.decision ?? { refusal: "NoToken" };
+  const authenticated = await authenticate(unknown.token, unknown.trust);
   const claims = authenticated.claims;
   if (claims === undefined) return authenticated;
-  const conditions = { policy, now: known.now, graceApplies: isRead && known.authDown, revoked: known.revoked };
-  const refusal = judgeClaims(claims, conditions);
-  return refusal === undefined ? { claims } : { refusal };
+  const text = JSON.stringify(claims);
+  const policy = known.policy;
+  const seconds = Math.ceil(claims.exp + policy.clockSkewSeconds + policy.expiredGraceSeconds - known.now);
+  if (seconds > 0) known.cache.set(unknown.key, text, Math.min(seconds, longestCacheSeconds));
+  return judge(claims, text, isRead, known);
 }
 
-async function remembered(token: string, trust: KnownTrust, known: Known): Promise<Authenticated> {
-  // The hash of a token, so that the cache's memory holds none.
-  const digest = await crypto.subtle.digest("SHA-256", Buffer.from(`${trust.version} ${token}`));
-  const key = Buffer.from(digest).toString("base64url");
-  const kept = known.cache.get(key);
-  if (kept !== undefined) return { claims: JSON.parse(kept) as Claims };
-  const authenticated = await authenticate(token, trust);
-  const claims = authenticated.claims;
-  if (claims !== undefined) {
-    const policy = known.policy;
-    const seconds = Math.ceil(claims.exp + policy.clockSkewSeconds + policy.expiredGraceSeconds - known.now);
-    if (seconds > 0) known.cache.set(key, JSON.stringify(claims), Math.min(seconds, longestCacheSeconds));
-  }
-  return authenticated;
+function judge(claims: Claims, text: string, isRead: boolean, known: Known): Decision {
+  const graceApplies = () => isRead && known.authDown();
+  const refusal = judgeClaims(claims, { policy: known.policy, now: known.now, graceApplies, revoked: known.revoked });
+  return refusal === undefined ? { claims, text } : { refusal };
 }
