@@ -12,6 +12,7 @@ import { aClaim } from "../testing/claims.ts";
 import { FakeClock, settle } from "../testing/clock.ts";
 import { MemoryApiServer, type MemoryCall } from "../testing/memory-api.ts";
 import { aStemHub } from "../testing/stemhub.ts";
+import type { AuthDocuments } from "./auth/documents.ts";
 import type { AuthWatch } from "./auth/watch.ts";
 import { kinds, ownedKinds } from "./kinds.ts";
 import { fieldManager } from "./metadata.ts";
@@ -49,7 +50,8 @@ async function platform(stemhub = aStemHub(), existing: readonly KubeObject[] = 
     writesOf: () => undefined,
     onNews: () => () => undefined,
   };
-  const auth: AuthWatch = { aim: () => undefined, keysOf: () => ({}), onNews: () => () => undefined };
+  const fetched: { documents: AuthDocuments } = { documents: {} };
+  const auth: AuthWatch = { aim: () => undefined, keysOf: () => fetched.documents, onNews: () => () => undefined };
   const modes = {
     watch: watchModes({ ...shared, random: () => 0.5 }),
     lifts: new Lifts(clock),
@@ -64,7 +66,7 @@ async function platform(stemhub = aStemHub(), existing: readonly KubeObject[] = 
     await recorder.flush();
     return { result, writes: server.calls.filter(({ verb }) => !["get", "list", "watch"].includes(verb)) };
   };
-  return { clock, server, pass, stop: () => stop.abort() };
+  return { clock, server, fetched, pass, stop: () => stop.abort() };
 }
 
 /** One pass over a StemHub, before an API server that has `existing` and refuses what `refuses` says. */
@@ -201,16 +203,21 @@ describe("given a StemHub that is being made", { timeout: 30_000 }, () => {
     stop();
   });
 
-  test("when keys were put beside the mode, then a pass that knows none leaves them", async () => {
-    const { server, pass, stop } = await platform();
+  test("when keys were fetched, then they are beside the mode, and a leader that has fetched none leaves them", async () => {
+    const source = "https://id.example/k";
+    const { server, fetched, pass, stop } = await platform(aStemHub({ auth: { issuer: "i", jwks: { url: source } } }));
+    const keys = [{ kty: "RSA", n: "AQAB", e: "AQAB" }];
+    const published = () =>
+      [...server.objects.values()].find(({ metadata }) => metadata.name === "studio-mode")?.data as {
+        "jwks.json": string;
+      };
+    fetched.documents = { keys: { source, atMs: Date.UTC(2026, 0, 1), content: keys } };
     await pass();
-    const data = { "jwks.json": '{"keys":[]}' };
-    await server.client().patch(kinds.configMap, "music", "studio-mode", { data }, { type: "merge" });
+    expect(JSON.parse(published()["jwks.json"])).toEqual({ source, fetched: "2026-01-01T00:00:00.000Z", keys });
+    fetched.documents = {};
     await settle();
-    await pass();
-    expect([...server.objects.values()].find(({ metadata }) => metadata.name === "studio-mode")?.data).toMatchObject(
-      data,
-    );
+    expect((await pass()).writes.map(({ name }) => name)).not.toContain("studio-mode");
+    expect(JSON.parse(published()["jwks.json"]).keys).toEqual(keys);
     stop();
   });
 });

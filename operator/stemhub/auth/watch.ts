@@ -2,6 +2,7 @@ import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { formatKey, type Key } from "../../runtime/objects.ts";
+import { Turnstile } from "../../runtime/turnstile.ts";
 import type { AuthDocuments, Fetched } from "./documents.ts";
 import { fetchDocument } from "./fetch.ts";
 import { readKeySet } from "./key-set.ts";
@@ -37,10 +38,13 @@ const revocationsPeriodMs = 30_000;
 /** After a failure: soon again, and then as often as ever. */
 const retryLimits = { minMs: 2_000, maxMs: 30_000 };
 /**
- * How old the published moment may become while the content stays. Each publication is a write to the API server, and the
+ * How old the published moment of keys may become while they stay. Each publication is a write to the API server, and the
  * shortest maxKeyAgeHours is an hour.
  */
 const restampMs = 10 * 60_000;
+
+/** So many fetches at once: a new leader finds a thousand StemHubs, whose sources may all hang for fetchDeadlineMs. */
+const mostAtOnce = 32;
 
 interface Watched {
   readonly stop: AbortController;
@@ -51,6 +55,7 @@ interface Watched {
 /** A loop a document, until `signal` or another target. */
 export function watchAuth(options: AuthWatchOptions): AuthWatch {
   const { clock, log, signal, readAuthority, random = Math.random } = options;
+  const turnstile = new Turnstile(mostAtOnce);
   const watched = new Map<string, Watched>();
   const listeners = new Set<(key: Key) => void>();
 
@@ -66,9 +71,12 @@ export function watchAuth(options: AuthWatchOptions): AuthWatch {
       periodMs: number,
       read: (text: string) => T,
     ) => {
+      // The age of revocations bounds nothing; that of keys does.
+      const restamped = what === "keys";
       let failures = 0;
       let trouble: string | undefined;
       while (!ended.aborted) {
+        const leave = await turnstile.enter();
         try {
           const ca =
             source.caConfigMap === undefined ? {} : { ca: await readAuthority(target.namespace, source.caConfigMap) };
@@ -78,7 +86,7 @@ export function watchAuth(options: AuthWatchOptions): AuthWatch {
           trouble = undefined;
           const former = entry.documents[what] as Fetched<T> | undefined;
           const fetched = { source: source.url, atMs: clock.now(), content };
-          if (isNews(former, fetched)) {
+          if (isNews(former, fetched, restamped)) {
             entry.documents = { ...entry.documents, [what]: fetched };
             for (const listener of listeners) listener(key);
           }
@@ -89,6 +97,8 @@ export function watchAuth(options: AuthWatchOptions): AuthWatch {
           if (reason !== trouble)
             log.warn({ key: formatKey(key), what, reason, error: String(error) }, "not fetched for auth");
           trouble = reason;
+        } finally {
+          leave();
         }
         const wait = failures === 0 ? periodMs * (0.9 + random() / 5) : backoffMs(failures, retryLimits, random);
         await clock.sleep(wait, ended);
@@ -119,8 +129,9 @@ export function watchAuth(options: AuthWatchOptions): AuthWatch {
   };
 }
 
-/** Other content, or the same whose published moment grows old. */
-function isNews<T>(former: Fetched<T> | undefined, fetched: Fetched<T>): boolean {
-  if (!former || fetched.atMs - former.atMs >= restampMs || fetched.atMs < former.atMs) return true;
+/** Other content, or the same whose published moment grows old, where that counts. */
+function isNews<T>(former: Fetched<T> | undefined, fetched: Fetched<T>, restamped: boolean): boolean {
+  if (!former) return true;
+  if (restamped && (fetched.atMs - former.atMs >= restampMs || fetched.atMs < former.atMs)) return true;
   return JSON.stringify(former.content) !== JSON.stringify(fetched.content);
 }

@@ -16,8 +16,8 @@ export function authFile({ spec }: StemHub): string | undefined {
 }
 
 /**
- * What nginx's http block needs so that locations can ask whose a request is. Zones: 4 KiB hold about ten verdicts, and a list
- * of revocations of 256 KiB, twice while it changes, fits into 8 MiB.
+ * What nginx's http block needs so that locations can ask whose a request is. A verdict takes some 400 bytes; a list of
+ * revocations of 256 KiB has at most 32,000 entries of 256 bytes each, and twice as many while all of it changes.
  */
 export function authDirectives({ spec }: StemHub): readonly string[] {
   // Without it nobody is a user, and the header that says so is empty for every component.
@@ -25,7 +25,7 @@ export function authDirectives({ spec }: StemHub): readonly string[] {
   if (!spec.auth) return [...["user", "refusal"].map((name) => `map "" $stemhub_${name} { default ""; }`), told];
   return [
     "js_shared_dict_zone zone=verdicts:8M timeout=3600s evict;",
-    "js_shared_dict_zone zone=revoked:8M;",
+    "js_shared_dict_zone zone=revoked:24M;",
     "js_preload_object stemhub_auth from /etc/stemhub/gateway/auth.json;",
     ...["user", "claims_text", "refusal", "refusal_problem", "refusal_retry", "authenticate"].map(
       (name) => `js_var $stemhub_${name} "";`,

@@ -1,8 +1,8 @@
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { formatKey, type Key } from "../../runtime/objects.ts";
+import { Turnstile } from "../../runtime/turnstile.ts";
 import { type Answer, type Evidence, evidenceOf, type Question, type Record, recorded } from "./evidence.ts";
-import { Turnstile } from "./turnstile.ts";
 
 /** What asks about one capability. */
 export interface Asker {

@@ -12,7 +12,7 @@ type Key =
   | "jwks"
   /** Of the same, what every request needs: when it was fetched, in seconds since 1970, and a hash of its keys. */
   | "trust"
-  /** Which entries of the zone `revoked` count: a hash of the list. */
+  /** Of what list the entries of the zone `revoked` are: a hash of it. */
   | "revocations";
 
 /** What is kept under a key; undefined until the first hand-over. */

@@ -15,6 +15,8 @@ const mostEntries = 1_000_000;
 
 /** Keeps a key set (JSON), and beside it what every request needs of it, so that none reads JSON. */
 export function keepKeys(text: string): void {
+  // The mode-agent hands everything over anew now and then.
+  if (recall("jwks") === text) return;
   const set = JSON.parse(text) as { fetched: string; keys: readonly Jwk[] };
   const fetched = Date.parse(set.fetched) / 1000;
   if (!Number.isFinite(fetched) || !Array.isArray(set.keys)) throw new Error("no key set");
@@ -47,47 +49,41 @@ function secretTrust(): KnownTrust | undefined {
 }
 
 /**
- * Keeps revocations, one entry each, so that no request reads a long list. They are of a generation that counts from the moment
- * at which all of it is there. Errors: SharedMemoryError when the zone is full; the former generation then stays.
+ * Keeps revocations, one entry each, so that no request reads a long list. What is new is there before what is gone is taken
+ * away: at no moment is anything allowed that both lists revoke. Errors: SharedMemoryError when the zone is full; what was
+ * revoked before still is.
  */
 export function keepRevocations(text: string): void {
-  const list = JSON.parse(text) as { tokens?: readonly string[]; subjects?: Readonly<Record<string, number>> };
-  const tokens = list.tokens ?? [];
-  const subjects = list.subjects ?? {};
-  const none = tokens.length === 0 && Object.keys(subjects).length === 0;
-  const generation = none ? "" : hash(JSON.stringify([tokens, subjects]));
   const zone = ngx.shared.revoked;
-  if (zone === undefined || recall("revocations") === generation) return;
-  tokens.forEach((jti) => {
-    zone.set(`${generation} t ${jti}`, "1");
+  const digest = hash(text);
+  if (zone === undefined || recall("revocations") === digest) return;
+  const list = JSON.parse(text) as { tokens?: readonly string[]; subjects?: Readonly<Record<string, number>> };
+  const subjects = list.subjects ?? {};
+  const wanted: Record<string, string> = {};
+  (list.tokens ?? []).forEach((jti) => {
+    wanted[`t ${jti}`] = "1";
   });
   Object.keys(subjects).forEach((sub) => {
-    zone.set(`${generation} s ${sub}`, String(subjects[sub]));
+    wanted[`s ${sub}`] = String(subjects[sub]);
   });
-  keep("revocations", generation);
-  zone.keys(mostEntries).forEach((key) => {
-    if (none || !key.startsWith(generation)) zone.delete(key);
+  Object.keys(wanted).forEach((name) => {
+    const value = String(wanted[name]);
+    if (zone.get(name) !== value) zone.set(name, value);
   });
+  zone.keys(mostEntries).forEach((name) => {
+    if (wanted[name] === undefined) zone.delete(name);
+  });
+  keep("revocations", digest);
 }
 
 /** What is revoked by now; nothing while nothing is known. */
 export const revoked: Revoked = {
-  token: (jti) => entry(`t ${jti}`) !== undefined,
+  token: (jti) => ngx.shared.revoked?.get(`t ${jti}`) !== undefined,
   subject: (sub) => {
-    const before = entry(`s ${sub}`);
+    const before = ngx.shared.revoked?.get(`s ${sub}`);
     return before === undefined ? undefined : Number(before);
   },
 };
-
-/** A generation's entries go when the next one counts: whoever has looked in the former looks again. */
-function entry(name: string): string | undefined {
-  for (;;) {
-    const generation = recall("revocations");
-    if (generation === undefined || generation === "") return undefined;
-    const value = ngx.shared.revoked?.get(`${generation} ${name}`) as string | undefined;
-    if (value !== undefined || recall("revocations") === generation) return value;
-  }
-}
 
 /** The zone `verdicts`, in which the oldest go when room is needed. */
 export const verdicts: VerdictCache = {
