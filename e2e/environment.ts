@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chooseCluster } from "./cluster/choose.ts";
 import type { Cluster } from "./cluster/cluster.ts";
-import { buildImages, type ImageName, imageNames } from "./cluster/images.ts";
+import { buildImages, clusterImages } from "./cluster/images.ts";
 import { ensurePrograms } from "./cluster/local/programs.ts";
 import type { Progress } from "./progress.ts";
 import { run } from "./support/command.ts";
@@ -19,8 +19,8 @@ export interface Environment {
   readonly images: Images;
 }
 
-/** A reference for each image that this repository makes. */
-export type Images = Readonly<Record<ImageName, string>>;
+/** A reference for each image that a cluster runs here. */
+export type Images = Readonly<Record<(typeof clusterImages)[number], string>>;
 
 /** The namespace of the demo's StemHub: bound by the chart's own values, as docs/install.md shows it. */
 export const demoNamespace = "studio";
@@ -38,13 +38,13 @@ export async function prepare(progress: Progress, env: NodeJS.ProcessEnv = proce
   const { cluster, reason } = await chooseCluster(env);
   progress.say(`Cluster ${cluster.name}: provider ${cluster.provider}, since ${reason}`);
   // Images are mostly downloads: on a fresh machine they are done before the compiler is.
-  const building = progress.step("Images", (inner) => buildImages(imageNames, inner));
+  const building = progress.step("Images", (inner) => buildImages(clusterImages, inner));
   building.catch(() => undefined); // It is awaited below, should the cluster not fail first.
   await cluster.up(progress);
   const bin = await ensurePrograms(["kubectl", "helm"], progress);
   const built = await building;
   await cluster.loadImages(built, progress);
-  const images = Object.fromEntries(imageNames.map((name, index) => [name, built[index]?.ref])) as Images;
+  const images = Object.fromEntries(clusterImages.map((name, index) => [name, built[index]?.ref])) as Images;
   const kubectl = new Kubectl({ program: join(bin, "kubectl"), kubeconfig: cluster.kubeconfig });
   await progress.step("Operator, by its Helm chart", () => installOperator(kubectl, join(bin, "helm"), images));
   return { cluster, kubectl, images };

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { chooseCluster } from "./cluster/choose.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { exists } from "./cluster/files.ts";
-import { buildImages, imageNames } from "./cluster/images.ts";
+import { buildImages, clusterImages } from "./cluster/images.ts";
 import { clusterPrograms } from "./cluster/local/program-table.ts";
 import { ensurePrograms } from "./cluster/local/programs.ts";
 import { type Count, countVitest, total } from "./counting.ts";
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     cluster.provider === "local"
       ? Promise.all([
           ensurePrograms([...clusterPrograms, "helm"], silentProgress),
-          buildImages(imageNames, silentProgress),
+          buildImages(clusterImages, silentProgress),
         ])
       : undefined;
   prepared?.catch(() => undefined);

@@ -54,6 +54,15 @@ export type ImageName = keyof typeof table;
 /** All of them. */
 export const imageNames = Object.keys(table) as ImageName[];
 
+/** Those that the demo and the cluster suite run; the example's other services are built when they are asked for by name. */
+export const clusterImages = [
+  "operator",
+  "postgres",
+  "database-proxy",
+  "gateway",
+  "example-api",
+] as const satisfies readonly ImageName[];
+
 /** What builds images: buildah without a daemon, or docker where its daemon answers. */
 export type Builder = "buildah" | "docker";
 
