@@ -1,5 +1,5 @@
 import { headers } from "../../api/headers.ts";
-import type { Route } from "../../api/stemhub.ts";
+import type { Route, StemHub } from "../../api/stemhub.ts";
 
 /** Folder of the pod's Unix sockets: an emptyDir that nginx and the mode-agent share. */
 export const socketsFolder = "/run/stemhub";
@@ -14,7 +14,7 @@ const handedOver = { refused: 590 } as const;
  * How the mode comes to nginx and into each answer (docs/decisions/0016). $stemhub_state is one line out of shared memory
  * (workloads/gateway/njs/state.ts); the verdict, which reads the document, is asked for only where not all is Normal.
  */
-export function modeInHttp(): string {
+export function modeInHttp({ spec }: StemHub): string {
   return `  js_import gateway from /usr/local/lib/stemhub/gateway.js;
   # The mode, and the keys and revocations of 1 MiB at most that come with it: there, and twice while they are replaced.
   js_shared_dict_zone zone=stemhub:4M;
@@ -22,6 +22,7 @@ export function modeInHttp(): string {
   js_set $stemhub_verdict gateway.verdict;
   js_set $stemhub_problem gateway.problem;
   js_set $stemhub_retry_after gateway.retryAfter;
+  map "" $stemhub_writes_paused { default "${Buffer.from(spec.modes.messages.database).toString("base64url")}"; }
   # An error in the first line of a request comes before any variable is set.
   uninitialized_variable_warn off;
   map $stemhub_state $stemhub_gate { "" ""; "~^Normal " ""; default $stemhub_verdict; }

@@ -81,7 +81,7 @@ ${forwarded(gateway.trustedProxies)}
   proxy_set_header Upgrade $http_upgrade;
   proxy_set_header Connection $connection_out;
 
-${modeInHttp()}
+${modeInHttp(stemhub)}
 ${indented(2, authDirectives(stemhub))}
 ${indented(2, fileDirectives(stemhub))}
 ${rateLimitZones(stemhub)}

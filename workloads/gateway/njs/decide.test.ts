@@ -119,7 +119,7 @@ describe("whatever is down, however a route is marked", () => {
 });
 
 test("a problem that the mode does not know of yet says that writes are paused", () => {
-  expect(problemOf(undefined, "database")).toMatchObject({
+  expect(problemOf(undefined, "database", "it is safe")).toMatchObject({
     mode: "ReadOnly",
     epoch: 0,
     detail: expect.stringContaining("safe"),

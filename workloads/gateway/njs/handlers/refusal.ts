@@ -1,5 +1,5 @@
 import type { Capability } from "../../../../operator/api/mode-document.ts";
-import { problemOf } from "../problem.ts";
+import { type Problem, problemOf } from "../problem.ts";
 import { currentMode } from "./shared.ts";
 
 /**
@@ -27,7 +27,7 @@ export function replaceHeaders(r: NginxHTTPRequest): void {
   if (!saysReadOnly(r)) return;
   r.headersOut["Content-Type"] = "application/problem+json";
   r.headersOut["Cache-Control"] = "no-store";
-  r.headersOut["Retry-After"] = String(problemOf(currentMode(), "database").retryAfterSeconds);
+  r.headersOut["Retry-After"] = String(writesPaused(r).retryAfterSeconds);
   // Of the component's own answer, which nobody gets.
   const about = ["Content-Length", "Content-Encoding", "Content-Language", "Content-Range", "ETag", "Last-Modified"];
   about.forEach((name) => {
@@ -38,7 +38,13 @@ export function replaceHeaders(r: NginxHTTPRequest): void {
 /** The other half of replaceHeaders: all of the component's words go, ours come with its last. */
 export function replaceBody(r: NginxHTTPRequest, data: NjsStringOrBuffer, flags: NginxHTTPSendBufferOptions): void {
   if (!saysReadOnly(r)) r.sendBuffer(data, flags);
-  else if (flags.last) r.sendBuffer(JSON.stringify(problemOf(currentMode(), "database")), flags);
+  else if (flags.last) r.sendBuffer(JSON.stringify(writesPaused(r)), flags);
+}
+
+/** The sentence of spec.modes.messages.database is in nginx.conf, in a form that needs no quoting there. */
+function writesPaused(r: NginxHTTPRequest): Problem {
+  const notice = Buffer.from(r.variables.stemhub_writes_paused ?? "", "base64url").toString();
+  return problemOf(currentMode(), "database", notice);
 }
 
 function saysReadOnly(r: NginxHTTPRequest): boolean {
