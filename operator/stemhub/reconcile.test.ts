@@ -2,72 +2,13 @@ import { describe, expect, test } from "vitest";
 import { stemhubKind } from "../api/kinds.ts";
 import type { StemHub } from "../api/stemhub.ts";
 import { apiError } from "../runtime/errors.ts";
-import { createRecorder } from "../runtime/events.ts";
-import { silentLog } from "../runtime/log.ts";
-import { createMetrics } from "../runtime/metrics.ts";
 import type { KubeObject } from "../runtime/objects.ts";
-import { createCache } from "../runtime/watch-cache.ts";
-import { readSettings } from "../settings.ts";
 import { aClaim } from "../testing/claims.ts";
-import { FakeClock, settle } from "../testing/clock.ts";
-import { MemoryApiServer, type MemoryCall } from "../testing/memory-api.ts";
+import { settle } from "../testing/clock.ts";
+import type { MemoryApiServer, MemoryCall } from "../testing/memory-api.ts";
+import { platform } from "../testing/platform.ts";
 import { aStemHub } from "../testing/stemhub.ts";
-import type { AuthDocuments } from "./auth/documents.ts";
-import type { AuthWatch } from "./auth/watch.ts";
-import { kinds, ownedKinds } from "./kinds.ts";
-import { fieldManager } from "./metadata.ts";
-import { Lifts } from "./modes/lifts.ts";
-import { createModeMetrics } from "./modes/metrics.ts";
-import { watchModes } from "./modes/watch.ts";
-import type { NodeWatch } from "./nodes/watch.ts";
-import type { DatabaseWatch } from "./postgres/probe/watch.ts";
-import { reconcileStemHub } from "./reconcile.ts";
-
-const settings = readSettings(
-  ["node", "operator", "--postgres-image=p", "--database-proxy-image=h", "--gateway-image=g"],
-  {},
-);
-
-/** A StemHub before an API server that has `existing`, and the operator that looks at it pass by pass. */
-async function platform(stemhub = aStemHub(), existing: readonly KubeObject[] = []) {
-  const [clock, server, stop] = [new FakeClock(), new MemoryApiServer(), new AbortController()];
-  const shared = { api: server.client(), clock, log: silentLog, signal: stop.signal };
-  for (const object of [stemhub as unknown as KubeObject, ...existing]) await shared.api.create(object);
-  const cache = createCache({
-    ...shared,
-    clusterWide: [{ kind: stemhubKind }],
-    perNamespace: ownedKinds.map(({ kind }) => ({ kind })),
-    fieldManager,
-  });
-  cache.start();
-  await cache.ready();
-  const recorder = createRecorder({ ...shared, metrics: createMetrics(), reportingController: fieldManager });
-  const databases: DatabaseWatch = {
-    aim: () => undefined,
-    rest: () => undefined,
-    forget: () => undefined,
-    findingsOf: () => undefined,
-    writesOf: () => undefined,
-    onNews: () => () => undefined,
-  };
-  const fetched: { documents: AuthDocuments } = { documents: {} };
-  const auth: AuthWatch = { aim: () => undefined, keysOf: () => fetched.documents, onNews: () => () => undefined };
-  const modes = {
-    watch: watchModes({ ...shared, random: () => 0.5 }),
-    lifts: new Lifts(clock),
-    metrics: createModeMetrics(createMetrics().registry, clock),
-  };
-  const nodes: NodeWatch = { stateOf: () => "unknown", healedWithin: () => false, onChange: () => () => undefined };
-  const { namespace = "", name } = stemhub.metadata;
-  const pass = async () => {
-    server.calls.length = 0;
-    const deps = { ...shared, cache, settings, recorder, nodes, databases, auth, modes };
-    const result = await reconcileStemHub({ namespace, name }, deps).catch((error: unknown) => error);
-    await recorder.flush();
-    return { result, writes: server.calls.filter(({ verb }) => !["get", "list", "watch"].includes(verb)) };
-  };
-  return { clock, server, fetched, pass, stop: () => stop.abort() };
-}
+import { kinds } from "./kinds.ts";
 
 /** One pass over a StemHub, before an API server that has `existing` and refuses what `refuses` says. */
 async function reconciled(
@@ -176,14 +117,16 @@ describe("given a StemHub that is being made", { timeout: 30_000 }, () => {
 
   test("when somebody sets a mode for a minute, then it is that, PostgreSQL is told, and it ends by itself", async () => {
     const expires = new Date(Date.UTC(2026, 0, 1) + 60_000).toISOString();
-    const { clock, server, pass, stop } = await platform(
+    const { clock, server, modes, pass, stop } = await platform(
       aStemHub({ modes: { override: { mode: "Normal", reason: "a test", expires } } }),
     );
-    const { result } = await pass();
-    expect(result).toEqual({ requeueAfterMs: expect.toSatisfy((ms: number) => ms <= 60_000) });
+    await pass();
     expect(documentOf(server)).toMatchObject({ mode: "Normal", override: { mode: "Normal", reason: "a test" } });
     const { epoch } = documentOf(server);
-    clock.freeze(60_000);
+    const due: string[] = [];
+    modes.watch.onNews(({ name }) => due.push(name));
+    await clock.advance(60_000);
+    expect(due).toEqual(["studio"]);
     await pass();
     expect(documentOf(server)).toMatchObject({ mode: "Unavailable", epoch: epoch + 1 });
     expect(documentOf(server).override).toBeUndefined();

@@ -1,4 +1,4 @@
-import type { Clock } from "../../runtime/clock.ts";
+import type { Clock, Timer } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { formatKey, type Key } from "../../runtime/objects.ts";
 import { Turnstile } from "../../runtime/turnstile.ts";
@@ -33,6 +33,8 @@ export interface ModeWatch {
   forget(key: Key): void;
   /** Asks now, unless it is being asked: what comes next depends on it. */
   hurry(key: Key, probe: string): void;
+  /** Makes news of a StemHub after so long; undefined: not any more. Whatever else of a pass fails, time goes on. */
+  reviewAfter(key: Key, ms: number | undefined): void;
   /** What is known of the answer to a question. */
   evidenceOf(key: Key, question: Question): Evidence;
   /** The last answer to it, and how long ago that was. */
@@ -88,7 +90,19 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
   const { clock, log, signal, random = Math.random, measured = () => undefined, busyness = () => 0 } = options;
   const turnstile = new Turnstile(mostAtOnce);
   const watched = new Map<string, Map<string, Watched>>();
+  const reviews = new Map<string, Timer>();
   const listeners = new Set<(key: Key) => void>();
+  const tell = (key: Key): void => {
+    for (const listener of listeners) listener(key);
+  };
+  const endReview = (key: Key): void => {
+    reviews.get(formatKey(key))?.clear();
+    reviews.delete(formatKey(key));
+  };
+  const endReviews = () => {
+    for (const review of reviews.values()) review.clear();
+  };
+  signal.addEventListener("abort", endReviews, { once: true });
 
   /** Spread by a tenth either way, so that a thousand are not asked at once. */
   const jittered = (ms: number) => ms * (0.9 + random() / 5);
@@ -113,8 +127,7 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
         log.debug({ key: formatKey(entry.key), question: answer.question, reason: answer.trouble }, "a probe failed");
       }
     }
-    if (!news) return;
-    for (const listener of listeners) listener(entry.key);
+    if (news) tell(entry.key);
   };
 
   /** Until it is time to ask again, somebody hurries, or all ends. */
@@ -188,10 +201,20 @@ export function watchModes(options: ModeWatchOptions): ModeWatch {
       }
     },
     forget: (key) => {
+      endReview(key);
       for (const { stop } of watched.get(formatKey(key))?.values() ?? []) stop.abort();
       watched.delete(formatKey(key));
     },
     hurry: (key, probe) => watched.get(formatKey(key))?.get(probe)?.wake(),
+    reviewAfter: (key, ms) => {
+      endReview(key);
+      if (ms === undefined || signal.aborted) return;
+      const review = () => {
+        reviews.delete(formatKey(key));
+        tell(key);
+      };
+      reviews.set(formatKey(key), clock.setTimer(ms, review));
+    },
     evidenceOf: (key, question) => evidenceOf(recordOf(key, question), clock.monotonic()),
     lastOf: (key, question) => {
       const record = recordOf(key, question);

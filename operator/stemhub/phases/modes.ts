@@ -35,7 +35,7 @@ export async function decideMode(scope: Scope, deps: Deps): Promise<void> {
   scope.mode = decision;
   modes.metrics.tell(key, document);
   modes.metrics.flipped(key, flipped);
-  if (reviewInMs !== undefined) scope.comeBackAfter(reviewInMs);
+  modes.watch.reviewAfter(key, reviewInMs);
 }
 
 /** What the mode is decided by, but for what is published. */
