@@ -130,7 +130,7 @@ function decideCapability(
   if (!before && !facts.database.started) return starting;
   const causes = causesOf(capability, facts);
   const wanted = worstOf(causes, before);
-  if (before?.reason === startingReason && wanted.mode !== "Normal") return starting;
+  if (before?.reason === startingReason && wanted.mode !== "Normal") return { ...starting, detail: wanted.detail };
   const reviewInMs = least(causes.map((cause) => cause.reviewInMs));
   if (!before || rank(wanted.mode) >= rank(before.mode)) return { reviewInMs, ...drained(capability, wanted, facts) };
   // What must have done well: whatever could have been the reason for the mode that is to end.

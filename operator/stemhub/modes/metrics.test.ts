@@ -1,31 +1,18 @@
 import { expect, test } from "vitest";
-import { modesSchema } from "../../api/modes.ts";
 import { createMetrics } from "../../runtime/metrics.ts";
 import { FakeClock } from "../../testing/clock.ts";
-import { decideModes, type ModeFacts } from "./decide.ts";
-import { type Evidence, type Question, questions } from "./evidence.ts";
+import { all, calm, ok } from "../../testing/modes.ts";
+import { decideModes } from "./decide.ts";
+import type { Evidence } from "./evidence.ts";
 import { createModeMetrics } from "./metrics.ts";
 
 const key = { namespace: "music", name: "studio" };
-const ok = Object.fromEntries(questions.map((q) => [q, { state: "ok", forMs: 1 }])) as Record<Question, Evidence>;
-const calm: ModeFacts = {
-  stemhub: "studio",
-  former: undefined,
-  flips: [],
-  evidence: ok,
-  database: { started: true, changing: false, isolated: false, volumeFull: undefined, liftedForMs: undefined },
-  uses: { storage: true, collaboration: true, dawParsing: true, auth: true },
-  queue: undefined,
-  settings: modesSchema.parse({}),
-  now: Date.UTC(2026, 10, 25),
-};
-
 test("given a StemHub that is read-only for a minute, then its modes, their seconds and flips are told until it is gone", async () => {
   const [clock, { registry }] = [new FakeClock(), createMetrics()];
   const metrics = createModeMetrics(registry, clock);
   const normal = decideModes(calm);
   const writes: Evidence = { state: "failing", failures: 1, forMs: 10_000, detail: "no write is answered" };
-  const readOnly = decideModes({ ...calm, former: normal.document, evidence: { ...ok, writes } });
+  const readOnly = decideModes({ ...calm, former: normal.document, evidence: { ...all(ok), writes } });
   metrics.tell(key, normal.document);
   await clock.advance(30_000);
   metrics.tell(key, readOnly.document);

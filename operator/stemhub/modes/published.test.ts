@@ -1,29 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { modesSchema, modesStatusSchema } from "../../api/modes.ts";
+import { modesStatusSchema } from "../../api/modes.ts";
+import { all, calm as calmly, ok } from "../../testing/modes.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
 import { decideModes } from "./decide.ts";
 import { flipEvents } from "./events.ts";
-import { type Evidence, type Question, questions } from "./evidence.ts";
+import type { Evidence } from "./evidence.ts";
 import { modeConfigMap, modesStatus, publishedMode } from "./published.ts";
 
-const ok = Object.fromEntries(questions.map((q) => [q, { state: "ok", forMs: 1 }])) as Record<Question, Evidence>;
 const lost: Evidence = { state: "failing", failures: 3, forMs: 3_000, detail: "ECONNREFUSED" };
-const facts = {
-  stemhub: "studio",
-  former: undefined,
-  flips: [],
-  evidence: ok,
-  database: { started: true, changing: false, isolated: false, volumeFull: undefined, liftedForMs: undefined },
-  uses: { storage: true, collaboration: false, dawParsing: false, auth: true },
-  queue: undefined,
-  settings: modesSchema.parse({}),
-  now: Date.UTC(2026, 10, 25),
-};
+const facts = { ...calmly, uses: { storage: true, collaboration: false, dawParsing: false, auth: true } };
 const calm = decideModes(facts);
 const failed = decideModes({
   ...facts,
   former: calm.document,
-  evidence: { ...ok, auth: lost, storageWrites: lost },
+  evidence: { ...all(ok), auth: lost, storageWrites: lost },
   now: facts.now + 60_000,
 });
 const stemhub = aStemHub();
