@@ -45,15 +45,12 @@ export async function signature(r: NginxHTTPRequest): Promise<void> {
 
 /** Answers a request for a file that the storage does not give and the cache does not have. */
 export function storageAway(r: NginxHTTPRequest): void {
-  const problem = problemOf(currentMode(), "storage");
+  const problem = problemOf(currentMode(), "storage", stemhub_storage.notice);
   const told = /\bstorage=/.test(recall("state") ?? "");
   r.headersOut["Content-Type"] = "application/problem+json";
   r.headersOut["Cache-Control"] = "no-store";
   r.headersOut["Retry-After"] = String(problem.retryAfterSeconds);
-  r.return(
-    503,
-    JSON.stringify(told ? problem : Object.assign(problem, { detail: stemhub_storage.notice, mode: "Degraded" })),
-  );
+  r.return(503, JSON.stringify(told ? problem : Object.assign(problem, { mode: "Degraded" })));
 }
 
 function read(name: string): string {

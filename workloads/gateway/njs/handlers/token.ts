@@ -65,10 +65,10 @@ function refuse(r: NginxHTTPRequest, refusal: Refusal): "" | "unknown" {
     r.variables.stemhub_refusal_problem = JSON.stringify(problem);
     return "";
   }
-  const problem = problemOf(currentMode(), "auth");
-  const notice = authDown() ? {} : { detail: stemhub_auth.notice, mode: "Degraded" };
+  const problem = problemOf(currentMode(), "auth", stemhub_auth.notice);
+  const state = authDown() ? {} : { mode: "Degraded" };
   r.variables.stemhub_refusal_retry = String(problem.retryAfterSeconds);
-  r.variables.stemhub_refusal_problem = JSON.stringify(Object.assign(problem, { title }, notice));
+  r.variables.stemhub_refusal_problem = JSON.stringify(Object.assign(problem, { title }, state));
   return "unknown";
 }
 
