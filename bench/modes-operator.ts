@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import { busyness } from "../operator/runtime/busyness.ts";
 import { systemClock } from "../operator/runtime/clock.ts";
 import { silentLog } from "../operator/runtime/log.ts";
@@ -21,6 +21,8 @@ export interface ModesOrder {
 /** What it has used and seen since it was asked last. */
 export interface ModesFigures {
   readonly cpuMillicores: number;
+  /** Of its time its event loop was not waiting. Near 100 with few millicores the machine has no core to spare. Units: percent. */
+  readonly atWorkPercent: number;
   readonly memoryBytes: number;
   readonly probes: number;
   /** How long probes that were due waited for their turn, in ms: of a hundred the 99th, and the longest. */
@@ -74,13 +76,14 @@ function start({ stemhubs, postgresPort, httpPort, host, authority }: ModesOrder
   }
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
-  let [cpu, at] = [process.cpuUsage(), performance.now()];
+  let [cpu, at, loop] = [process.cpuUsage(), performance.now(), performance.eventLoopUtilization()];
   return () => {
     const used = process.cpuUsage(cpu);
     const sorted = waits.sort((a, b) => a - b);
     const all = Array.from({ length: stemhubs }, (_, index) => key(index));
     const figures: ModesFigures = {
       cpuMillicores: (used.user + used.system) / (performance.now() - at),
+      atWorkPercent: performance.eventLoopUtilization(loop).utilization * 100,
       memoryBytes: process.memoryUsage().rss,
       probes: sorted.length,
       waitedMs: { p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0, max: sorted.at(-1) ?? 0 },
@@ -93,7 +96,7 @@ function start({ stemhubs, postgresPort, httpPort, host, authority }: ModesOrder
     };
     waits = [];
     delay.reset();
-    [cpu, at] = [process.cpuUsage(), performance.now()];
+    [cpu, at, loop] = [process.cpuUsage(), performance.now(), performance.eventLoopUtilization()];
     return figures;
   };
 }

@@ -22,7 +22,8 @@ const mostToldMs = 60_000;
 /**
  * What it costs to ask about the capabilities of many StemHubs, all well; and how long it takes until all are known to fail when
  * storage, auth and collaboration of all of them hang at once. Needs no cluster: targets are fakes in this process, with real
- * connections, and the probes are the operator's own, in a process of their own.
+ * connections, and the probes are the operator's own, in a process of their own. Both take about the same, so at a thousand two
+ * cores must have nothing else to do: where targets answer late, they are called silent.
  *
  * Units: millicores and MB (10^6 bytes) of the asking process.
  */
@@ -76,6 +77,11 @@ function rows(stemhubs: number, calm: ModesFigures[], hanging: ModesFigures[], t
       "millicores",
       of(calm, (f) => f.cpuMillicores),
       { target: cpuMillicores },
+    ),
+    row(
+      named("event loop at work, all well"),
+      "%",
+      of(calm, (f) => f.atWorkPercent),
     ),
     row(
       named("memory, all well"),
