@@ -35,11 +35,18 @@ function storageOf(endpoint: string): Storage {
   return { secure, host: url.host, name: url.hostname, address: `${url.hostname}:${url.port || (secure ? 443 : 80)}` };
 }
 
-/** What njs needs to know of spec.storage, as the file storage.json; undefined without spec.storage. */
-export function storageFile({ spec: { storage, modes } }: StemHub): string | undefined {
+/** The storage that files come from: a gateway without such a route has neither its credentials nor a cache. */
+function servedStorage({ spec: { storage, gateway } }: StemHub): StemHub["spec"]["storage"] {
+  return gateway.routes?.some(hasFiles) ? storage : undefined;
+}
+
+/** What njs needs to know of the storage, as the file storage.json; undefined where no route has files. */
+export function storageFile(stemhub: StemHub): string | undefined {
+  const storage = servedStorage(stemhub);
   if (!storage) return undefined;
   const { bucket, region, endpoint } = storage;
-  return JSON.stringify({ bucket, region, host: storageOf(endpoint).host, notice: modes.messages.storage });
+  const notice = stemhub.spec.modes.messages.storage;
+  return JSON.stringify({ bucket, region, host: storageOf(endpoint).host, notice });
 }
 
 /**
@@ -49,7 +56,8 @@ export function storageFile({ spec: { storage, modes } }: StemHub): string | und
  * were that done where the cache is, a name that cannot be resolved would be an error of nginx' own, for which nothing
  * stale is served; so it is an answer 502 of a server, for which it is.
  */
-export function fileDirectives({ spec: { storage } }: StemHub): readonly string[] {
+export function fileDirectives(stemhub: StemHub): readonly string[] {
+  const storage = servedStorage(stemhub);
   if (!storage) return [];
   const { secure, host, name, address } = storageOf(storage.endpoint);
   const authority = storage.caConfigMap ? `${authorityPath}/ca.crt` : "/etc/ssl/certs/ca-certificates.crt";
@@ -105,8 +113,8 @@ ${secure ? tls.map((line) => `      ${line}`).join("\n") : ""}
 }
 
 /** What each server needs: where a request goes whose file cannot be had. */
-export function fileLocations({ spec }: StemHub, everyAnswer: readonly string[]): readonly string[] {
-  if (!spec.storage) return [];
+export function fileLocations(stemhub: StemHub, everyAnswer: readonly string[]): readonly string[] {
+  if (!servedStorage(stemhub)) return [];
   return [
     "location @storage_away { js_content gateway.storageAway; }",
     // S3 has no first piece of a file of nothing.
@@ -166,7 +174,8 @@ const credentialsPath = "/etc/stemhub/storage-credentials";
 const authorityPath = "/etc/stemhub/storage-ca";
 
 /** What nginx's container needs mounted: the credentials are in no other. */
-export function fileMounts({ spec: { storage } }: StemHub) {
+export function fileMounts(stemhub: StemHub) {
+  const storage = servedStorage(stemhub);
   if (!storage) return { volumes: [], volumeMounts: [] };
   const items = ["accessKeyId", "secretAccessKey"].map((key) => ({ key, path: key }));
   const secret = { secretName: storage.credentialsSecret.name, items, defaultMode: 0o440 };

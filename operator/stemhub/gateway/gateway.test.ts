@@ -187,6 +187,19 @@ describe("the gateway's objects", () => {
       JSON.stringify(find(gateway, "Deployment")).match(/configuration":"(\w{12})/)?.[1];
     expect(hash({ limits: { timeoutSeconds: 5 } })).not.toBe(hash({}));
   });
+  test("without a route of files it neither has the storage's credentials nor rolls when the storage is another", () => {
+    const deployment = (bucket: string, routes: object) => {
+      const storage = { endpoint: "https://s3.example", bucket, credentialsSecret: { name: "keys" } };
+      const stemhub = aStemHub({ storage, gateway: routes });
+      const all = desiredGateway({ stemhub, image: "g:1", clusterDomain: "cluster.local" });
+      return JSON.stringify(all.find(({ kind }) => kind === "Deployment"));
+    };
+    expect(deployment("songs", {})).toBe(deployment("stems", {}));
+    expect(deployment("songs", {})).not.toContain("keys");
+    const files = { routes: [{ path: "/files/", files: { prefix: "" } }] };
+    expect(deployment("songs", files)).not.toBe(deployment("stems", files));
+    expect(deployment("songs", files)).toContain('"secretName":"keys"');
+  });
   test("the certificate is the user's, or one of the StemHub's own authority", () => {
     expect(JSON.stringify(find({}, "Deployment"))).toContain('"secretName":"studio-gateway-tls"');
     expect(JSON.stringify(find({ tls: { secretName: "mine" } }, "Deployment"))).toContain('"secretName":"mine"');
