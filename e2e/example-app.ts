@@ -12,10 +12,10 @@ const deadlineMs = 15 * 60_000;
 
 /**
  * Runs the example app's own suites beside each other. Errors: Error when pytest did not get to its closing line; ENOENT
- * when the collaboration service's suite left no report.
+ * when a suite of Vitest's left no report.
  */
 export async function testExampleApp(): Promise<Count> {
-  return total(await Promise.all([testPythonServices(), testCollaboration()]));
+  return total(await Promise.all([testPythonServices(), testByVitest("collaboration"), testByVitest("web")]));
 }
 
 /** Printed as it goes: it takes longest. */
@@ -28,12 +28,12 @@ async function testPythonServices(): Promise<Count> {
 }
 
 /** Printed when it has ended, or its lines would mix with the others'. */
-async function testCollaboration(): Promise<Count> {
-  const folder = await mkdtemp(join(tmpdir(), "stemhub-collaboration-"));
+async function testByVitest(part: "collaboration" | "web"): Promise<Count> {
+  const folder = await mkdtemp(join(tmpdir(), `stemhub-${part}-`));
   const report = join(folder, "report.json");
   try {
     const args = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
-    const { code, stdout, stderr } = await runToEnd(join(app, "collaboration/test"), args, { deadlineMs });
+    const { code, stdout, stderr } = await runToEnd(join(app, part, "test"), args, { deadlineMs });
     process.stdout.write(stdout + stderr);
     return orFailed(code, countVitest(await readFile(report, "utf8")));
   } finally {

@@ -3,7 +3,7 @@ import { lstat, readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 /** What no image is made of, wherever it lies. Keep in step with .dockerignore. */
-const leftOut = new Set(["node_modules", "__pycache__", ".venv", ".pytest_cache", "testing"]);
+const leftOut = new Set(["node_modules", "__pycache__", ".venv", ".pytest_cache", ".next", "testing"]);
 const leftOutEnds = [".test.ts", ".pyc", ".md"];
 
 /**

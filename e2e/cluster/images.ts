@@ -29,6 +29,14 @@ const exampleCollaboration = [
   ".node-version",
   ...exampleApp(...["package.json", "package-lock.json", "src"].map((name) => `collaboration/${name}`)),
 ];
+const exampleWeb = [
+  ".node-version",
+  ...exampleApp(
+    ...["package.json", "package-lock.json", "tsconfig.json", "next.config.ts", "proxy.ts", "app"].map(
+      (name) => `web/${name}`,
+    ),
+  ),
+];
 
 /** The images that this repository builds: Dockerfile, and what decides their content besides it. */
 const table = {
@@ -45,6 +53,7 @@ const table = {
   "example-api": { dockerfile: "examples/app/api/Dockerfile", inputs: exampleApi },
   "example-auth": { dockerfile: "examples/app/auth/Dockerfile", inputs: exampleAuth },
   "example-collaboration": { dockerfile: "examples/app/collaboration/Dockerfile", inputs: exampleCollaboration },
+  "example-web": { dockerfile: "examples/app/web/Dockerfile", inputs: exampleWeb },
   "example-dawparser": { dockerfile: "examples/app/dawparser/Dockerfile", inputs: exampleDawparser },
 } as const satisfies Record<string, { dockerfile: string; inputs: readonly string[] }>;
 

@@ -69,9 +69,19 @@ class Assertions:
                 raise jwt.InvalidTokenError("of another key")
             if not _same(claims["bsh"], _digest(await request.body())):
                 raise jwt.InvalidTokenError("of another body")
+            # Said by queues that know of them: which request it is for.
+            if not _same(claims.get("htm", request.method), request.method):
+                raise jwt.InvalidTokenError("of another method")
+            if not _same(claims.get("htu", here := _path_and_query(request)), here):
+                raise jwt.InvalidTokenError("of another path")
             return user_of(claims["sub"])
         except jwt.InvalidTokenError as error:
             raise Problem(401, f"The queue's assertion does not hold for this request: {error}.") from error
+
+
+def _path_and_query(request: Request) -> str:
+    url = request.url
+    return f"{url.path}?{url.query}" if url.query else url.path
 
 
 def _digest(body: bytes) -> str:

@@ -124,6 +124,8 @@ class Replay:
             "exp": int(time.time()) + 60,
             "key": self.key,
             "bsh": digest,
+            "htm": "POST",
+            "htu": "/api/projects",
         }
 
     def headers(self, *, signed_by=QUEUE_KEY, kid="queue-1", algorithm="EdDSA", **changed) -> dict:
@@ -142,7 +144,7 @@ def replay(client, musician):
 
 def test_the_queue_makes_a_change_for_its_author_once_and_a_client_that_tries_again_gets_the_same(client, replay):
     queued, ada = replay
-    first = client.post("/api/projects", content=queued.body, headers=queued.headers())
+    first = client.post("/api/projects", content=queued.body, headers=queued.headers(htm=None, htu=None))
     assert first.status_code == 201, first.text
     again = client.post("/api/projects", content=queued.body, headers=queued.headers(exp=int(time.time()) + 30))
     direct = client.post(
@@ -158,9 +160,10 @@ def test_the_queue_renames_a_project_that_its_author_may_rename(client, project,
     made, owner = project
     stranger, _ = replay
     path = f"/api/projects/{made['id']}"
-    assert client.patch(path, content=stranger.body, headers=stranger.headers()).status_code == 404
+    here = {"htm": "PATCH", "htu": path}
+    assert client.patch(path, content=stranger.body, headers=stranger.headers(**here)).status_code == 404
     queued = Replay(client.get("/api/me", headers=owner).json()["id"], {"name": "Renamed"})
-    assert client.patch(path, content=queued.body, headers=queued.headers()).json()["name"] == "Renamed"
+    assert client.patch(path, content=queued.body, headers=queued.headers(**here)).json()["name"] == "Renamed"
     assert names(client, owner) == ["Renamed"]
 
 
@@ -181,6 +184,9 @@ def test_the_queue_renames_a_project_that_its_author_may_rename(client, project,
         {"key": None},
         {"bsh": base64.urlsafe_b64encode(hashlib.sha256(b"{}").digest()).decode()},
         {"bsh": None},
+        {"htm": "PATCH"},
+        {"htu": "/api/payments"},
+        {"htu": "/api/projects?a=b"},
         {"signed_by": ed25519_key()},
         {"signed_by": "a-secret-of-more-than-32-characters", "algorithm": "HS256"},
         {"signed_by": None, "algorithm": "none"},
@@ -213,6 +219,6 @@ def test_a_key_that_has_not_arrived_yet_is_told_as_temporary_so_that_the_queue_t
 def test_a_route_that_did_not_opt_in_takes_no_assertion(client, replay):
     queued, _ = replay
     queued.body = json.dumps(PAYMENT).encode()
-    answer = client.post("/api/payments", content=queued.body, headers=queued.headers())
+    answer = client.post("/api/payments", content=queued.body, headers=queued.headers(htu="/api/payments"))
     assert answer.status_code == 401
-    assert client.get("/api/projects", headers=queued.headers()).status_code == 401
+    assert client.get("/api/projects", headers=queued.headers(htm="GET")).status_code == 401
