@@ -19,7 +19,7 @@ import { type Row, row } from "./report.ts";
 const targets = { requestsRatio: 0.92, p99Ratio: 1.15, requestsRatioWithToken: 0.8 } as const;
 
 /** Each in turn for this long: short, so that both see the same machine. */
-const loadSeconds = 5;
+const loadSeconds = 2;
 const connections = 32;
 
 /** One way in: nginx as a process, and where it listens. */

@@ -38,7 +38,7 @@ bench("failover", "how long writes and reads pause when the database breaks, bes
     report("failover", options, (progress) => benchFailover(progress, { ...options, fault: options.fault })),
   );
 
-bench("gateway", "requests through the gateway, beside plain nginx", 5).action((options: Common) =>
+bench("gateway", "requests through the gateway, beside plain nginx", 10).action((options: Common) =>
   report("gateway", options, (progress) => benchGateway(progress, options.runs)),
 );
 
