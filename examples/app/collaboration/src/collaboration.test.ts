@@ -70,9 +70,9 @@ function statusOf(event: unknown): number {
 
 const until = (assertion: () => void) => vi.waitFor(assertion, { timeout: 5_000, interval: 10 });
 
-async function start(port = 0): Promise<void> {
+async function start(port = 0, pingEveryMs = 15_000): Promise<void> {
   const { port: apiPort } = api.address() as { port: number };
-  service = await startCollaboration({ port, api: `http://127.0.0.1:${apiPort}`, folder, pingEveryMs: 200 });
+  service = await startCollaboration({ port, api: `http://127.0.0.1:${apiPort}`, folder, pingEveryMs });
 }
 
 beforeEach(async () => {
@@ -270,6 +270,8 @@ describe("what goes wrong", () => {
   });
 
   test("a client that vanished is dropped, and its cursor goes with it", async () => {
+    await service.close();
+    await start(0, 200);
     const [ada, grace] = [new Musician("Ada"), new Musician("Grace")];
     ada.provider.awareness.setLocalStateField("name", "Ada");
     const seen = () => [...grace.provider.awareness.getStates().values()].map(({ name }) => name).filter(Boolean);
