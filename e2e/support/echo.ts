@@ -3,7 +3,8 @@
  * shows what a gateway let through. It runs on any image with Python 3.
  *
  * `POST …/fail/20` makes it answer /probe with 500 for 20 s; `?status=503&error=read-only` has it answer so, with that
- * X-StemHub-Error.
+ * X-StemHub-Error. A write with an Idempotency-Key is applied once; `GET …/applied` lists their keys in that order. With the
+ * variable JWKS it serves a key set.
  */
 export function echoComponent(greeting: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return {
@@ -31,8 +32,8 @@ export const echoCommand: readonly string[] = ["python3", "-u", "-c", echoProgra
 
 function echoProgram(): string {
   return `
-import http.server, json, os, signal, sys, time, urllib.parse
-failing = 0
+import http.server, json, os, signal, sys, threading, time, urllib.parse
+failing, applied, lock = 0, [], threading.Lock()
 class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self):
@@ -44,9 +45,14 @@ class Echo(http.server.BaseHTTPRequestHandler):
         size = int(self.headers.get("content-length") or 0)
         left = size
         while left > 0: left -= len(self.rfile.read(min(left, 65536)) or b" " * left)
+        key = self.headers.get("idempotency-key")
+        with lock:
+            if key and self.command != "GET" and key not in applied: applied.append(key)
         text = json.dumps({"greeting": os.environ.get("GREETING", ""), "method": self.command, "path": self.path,
             "headers": {name.lower(): value for name, value in self.headers.items()}, "bodyBytes": size,
             "environment": {name: value for name, value in os.environ.items() if name.startswith("DATABASE")}}).encode()
+        if at.path.endswith("/applied"): text = json.dumps(applied).encode()
+        if at.path == "/.well-known/jwks.json": text = os.environ["JWKS"].encode()
         self.send_response(500 if fails else int(asked.get("status", 200)))
         if "error" in asked: self.send_header("x-stemhub-error", asked["error"])
         self.send_header("content-type", "application/json")
