@@ -36,7 +36,8 @@ const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000,
 /**
  * Six projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
  * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm; `nginx` runs the gateway's configuration
- * and modules in the nginx of its image; `e2e` proves what the platform does on a cluster, which its set-up brings up where
+ * and modules in the nginx of its image; `nats`
+ * runs the write queue on a real nats-server; `e2e` proves what the platform does on a cluster, which its set-up brings up where
  * there is none, `e2e-alone` first and file by file.
  */
 export default defineConfig({
@@ -47,7 +48,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{operator,workloads,e2e,bench,charts}/**/*.test.ts"],
-          exclude: ["**/*.apiserver.test.ts", "**/*.helm.test.ts", "**/*.nginx.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.apiserver.test.ts", "**/*.helm.test.ts", "**/*.nginx.test.ts", "**/*.nats.test.ts", "**/node_modules/**"],
         },
       },
       {
@@ -75,6 +76,17 @@ export default defineConfig({
           testTimeout: 60_000,
           // The first one builds the gateway's image, where there is none yet.
           hookTimeout: 1_200_000,
+        },
+      },
+      {
+        test: {
+          name: "nats",
+          include: ["workloads/**/*.nats.test.ts"],
+          // The first run builds nats-server, once for all files.
+          globalSetup: ["workloads/queue/testing/nats-setup.ts"],
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
         },
       },
       {

