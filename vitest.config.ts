@@ -48,7 +48,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{operator,workloads,e2e,bench,charts}/**/*.test.ts"],
-          exclude: ["**/*.apiserver.test.ts", "**/*.helm.test.ts", "**/*.nginx.test.ts", "**/*.nats.test.ts", "**/node_modules/**"],
+          exclude: [
+            "**/*.apiserver.test.ts",
+            "**/*.helm.test.ts",
+            "**/*.nginx.test.ts",
+            "**/*.nats.test.ts",
+            "**/node_modules/**",
+          ],
         },
       },
       {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { filesSchema } from "./files.ts";
 import { dnsName, exactlyOne, field, keyedBy, matching, objectName } from "./primitives.ts";
 import { bytes } from "./quantities.ts";
+import { routeQueueSchema } from "./queue.ts";
 import { componentNames } from "./release.ts";
 
 const nodePort = (what: string) =>
@@ -41,7 +42,7 @@ const urlPath = (name: string, what: string) =>
 export const routeCapabilities = ["storage", "collaboration", "dawParsing", "auth"] as const;
 
 /** What becomes of a route's writes while the database takes none. */
-export const writesMarks = ["Refuse", "Critical", "Pass"] as const;
+export const writesMarks = ["Refuse", "Queue", "Critical", "Pass"] as const;
 
 const routeSchema = z
   .object({
@@ -68,9 +69,10 @@ const routeSchema = z
       .default("Refuse")
       .meta(
         field(
-          "What becomes of POST, PUT, PATCH and DELETE while the database is ReadOnly. Refuse: answered with its notice. Critical (auth, payments): likewise, and every request is refused while auth is Unavailable. Pass: the route does without the database, and is not even held back while that is Unavailable.",
+          "What becomes of POST, PUT, PATCH and DELETE while the database is ReadOnly. Refuse: answered with its notice. Queue: kept, and applied when it takes writes again; needs spec.queue. Critical (auth, payments): likewise, and every request is refused while auth is Unavailable. Pass: the route does without the database, and is not even held back while that is Unavailable.",
         ),
       ),
+    queue: routeQueueSchema.optional(),
     capability: z
       .enum(routeCapabilities)
       .meta(
@@ -116,6 +118,10 @@ const routeSchema = z
         rule: "!has(self.fallback) || has(self.capability) && self.capability == 'dawParsing'",
         message:
           "gateway.routes.fallback is for what needs DAW parsing: set the route's capability to dawParsing, or remove it",
+      },
+      {
+        rule: "has(self.queue) == (has(self.writes) && self.writes == 'Queue')",
+        message: "gateway.routes.queue and writes: Queue need each other: set both, or neither",
       },
     ]),
   );

@@ -7,6 +7,7 @@ import { databaseSchema, volumesOnlyGrow } from "./database.ts";
 import { gatewaySchema } from "./gateway.ts";
 import { dawParsingSchema, modesSchema } from "./modes.ts";
 import { field } from "./primitives.ts";
+import { queueSchema } from "./queue.ts";
 import { type ComponentName, componentNames, perComponent, releaseSchema } from "./release.ts";
 import { defineKind } from "./schema/define-kind.ts";
 import { type StemHubStatus, statusSchema } from "./status.ts";
@@ -50,6 +51,7 @@ export const specSchema = z
     certificates: certificatesSchema.prefault({}),
     modes: modesSchema.prefault({}),
     dawParsing: dawParsingSchema.optional(),
+    queue: queueSchema.optional(),
     deletionPolicy: z
       .enum(["Retain", "Delete"])
       .default("Retain")
@@ -84,6 +86,14 @@ export const specSchema = z
       {
         rule: "has(self.gateway.routes) || has(self.components.api) || has(self.components.web)",
         message: "gateway.routes is missing: without api and web there is no default route, so name the routes",
+      },
+      {
+        rule: "has(self.queue) || !has(self.gateway.routes) || self.gateway.routes.all(r, !has(r.writes) || r.writes != 'Queue')",
+        message: "queue is missing, and a route of the gateway has writes: Queue: add spec.queue, or change the route",
+      },
+      {
+        rule: "has(self.queue) || !has(oldSelf.queue)",
+        message: "queue cannot be removed: writes may be waiting in it; keep it, without routes that use it if need be",
       },
       {
         rule: "!has(self.release.migrate) || self.release.migrate.tool == 'sql' || has(self.release.migrate.image) || has(self.release.images.api)",

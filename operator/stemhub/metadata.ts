@@ -2,7 +2,16 @@ import type { ComponentName, StemHub } from "../api/stemhub.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 
 /** What a part of the platform is called in the label `app.kubernetes.io/component`. */
-export type Part = ComponentName | "database" | "database-proxy" | "gateway" | "migration" | "pki" | "release";
+export type Part =
+  | ComponentName
+  | "database"
+  | "database-proxy"
+  | "gateway"
+  | "migration"
+  | "pki"
+  | "queue"
+  | "queue-store"
+  | "release";
 
 /** The label that every object of ours carries, and by which the operator's caches select. */
 export const managedByLabel = { "app.kubernetes.io/managed-by": "stemhub-operator" } as const;

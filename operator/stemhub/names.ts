@@ -27,6 +27,16 @@ export function childNames(stemhub: string) {
     /** The ConfigMap that says what works now: mode-document.ts. */
     mode: `${stemhub}-mode`,
     queue: `${stemhub}-queue`,
+    /** The NATS servers in which the queue keeps its writes; also the Service that names each of them. */
+    queueStore: `${stemhub}-queue-nats`,
+    queueTls: `${stemhub}-queue-tls`,
+    /** What the gateway and the operator show to the queue. */
+    gatewayClientTls: `${stemhub}-gateway-client-tls`,
+    operatorClientTls: `${stemhub}-operator-client-tls`,
+    /** A Secret (data keys and the key that signs) and a ConfigMap (the public half, for apps). */
+    queueKeys: `${stemhub}-queue-keys`,
+    /** How NATS lets in the queue, and its servers each other. */
+    queueStoreSecret: `${stemhub}-queue-nats`,
     component: (component: ComponentName) => `${stemhub}-${component}`,
     migration: (hash: string) => `${stemhub}-migrate-${hash}`,
   } as const;
@@ -44,4 +54,9 @@ export function patroniStoreNames(stemhub: string): readonly string[] {
 /** The name of a Service as every pod of the cluster can resolve it, whatever its own namespace. */
 export function serviceHost(service: string, namespace: string, clusterDomain: string): string {
   return `${service}.${namespace}.svc.${clusterDomain}`;
+}
+
+/** Common names by which the write queue knows who asks. */
+export function queueClients(stemhub: string) {
+  return { gateway: childNames(stemhub).gateway, operator: `${stemhub}-operator` } as const;
 }

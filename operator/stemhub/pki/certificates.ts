@@ -38,15 +38,28 @@ export async function renewAuthority(authority: KeyPair, now: number): Promise<K
   return { certificate: await selfSign(former.subjectName, keys, now), key: authority.key };
 }
 
+/** What a certificate proves: a server's name, a client's, or either. */
+export type LeafUsage = "server" | "client" | "both";
+
+const extendedUsages: Readonly<Record<LeafUsage, x509.ExtendedKeyUsage[]>> = {
+  server: [x509.ExtendedKeyUsage.serverAuth],
+  client: [x509.ExtendedKeyUsage.clientAuth],
+  both: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
+};
+
 /**
- * A server's certificate, signed by the authority.
+ * A server's or a client's certificate, signed by the authority.
  *
  * @param hosts DNS names, wildcards allowed; the first becomes the common name when it fits its 64 characters.
  */
 export async function issueCertificate(
   authority: KeyPair,
   hosts: readonly string[],
-  { now, lifetimeMs }: { readonly now: number; readonly lifetimeMs: number },
+  {
+    now,
+    lifetimeMs,
+    usage = "server",
+  }: { readonly now: number; readonly lifetimeMs: number; readonly usage?: LeafUsage },
 ): Promise<KeyPair> {
   const issuer = new x509.X509Certificate(authority.certificate);
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
@@ -61,7 +74,7 @@ export async function issueCertificate(
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.ExtendedKeyUsageExtension(extendedUsages[usage]),
       new x509.SubjectAlternativeNameExtension(hosts.map((value) => ({ type: "dns", value }) as const)),
       // By key alone: by serial number it would name one certificate of the authority, which is renewed.
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),

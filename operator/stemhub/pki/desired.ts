@@ -3,9 +3,9 @@ import { parseDuration } from "../../runtime/duration.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { decoded, encoded, generatedSecret, readSecret } from "../generated-secret.ts";
 import { keptMetadata, type Part } from "../metadata.ts";
-import { childNames, serviceHost } from "../names.ts";
+import { childNames, queueClients, serviceHost } from "../names.ts";
 import { StalledError } from "../stalled.ts";
-import { createAuthority, issueCertificate, type KeyPair, renewAuthority } from "./certificates.ts";
+import { createAuthority, issueCertificate, type KeyPair, type LeafUsage, renewAuthority } from "./certificates.ts";
 import { decideAuthorityRenewal, decideRenewal, endsAt, isPair, type RenewalReason, renewBeforeMs } from "./renewal.ts";
 
 /** What certificates are made from. `existing` holds the Secrets that are there, by name. */
@@ -54,8 +54,8 @@ export async function missingCertificates({ stemhub, existing, clusterDomain, no
     ? readAuthority(held)
     : await createAuthority(`StemHub ${stemhub.metadata.namespace}/${stemhub.metadata.name}`, now);
   const lifetimeMs = lifetimeOf(stemhub);
-  const leaves = missing.map(async ({ name, part, hosts }) => {
-    const data = leafData(await issueCertificate(authority, hosts, { now, lifetimeMs }), authority);
+  const leaves = missing.map(async ({ name, part, hosts, usage }) => {
+    const data = leafData(await issueCertificate(authority, hosts, { now, lifetimeMs, usage }), authority);
     return generatedSecret(stemhub, name, part, "kubernetes.io/tls", data);
   });
   return [
@@ -88,7 +88,7 @@ export async function certificateRenewals(
   const waits = decision.renew ? [] : [decision.dueInMs];
 
   const lifetimeMs = lifetimeOf(stemhub);
-  for (const { name, hosts } of wantedLeaves(stemhub, clusterDomain)) {
+  for (const { name, hosts, usage } of wantedLeaves(stemhub, clusterDomain)) {
     const secret = existing.get(name);
     if (!secret) continue;
     const leaf = decideRenewal({
@@ -99,7 +99,7 @@ export async function certificateRenewals(
       now,
     });
     if (leaf.renew) {
-      const issued = await issueCertificate(authority, hosts, { now, lifetimeMs });
+      const issued = await issueCertificate(authority, hosts, { now, lifetimeMs, usage });
       renewals.push(renewal(secret, leaf.reason, leafData(issued, authority), issued));
     }
     waits.push(leaf.renew ? lifetimeMs - renewBeforeMs(lifetimeMs) : leaf.dueInMs);
@@ -166,14 +166,43 @@ interface WantedLeaf {
   readonly name: string;
   readonly part: Part;
   readonly hosts: readonly string[];
+  readonly usage: LeafUsage;
 }
 
 /** What the authority signs. Not the gateway's where the user brings one. */
 function wantedLeaves(stemhub: StemHub, clusterDomain: string): readonly WantedLeaf[] {
   const n = childNames(stemhub.metadata.name);
-  const database: WantedLeaf = { name: n.databaseTls, part: "database", hosts: databaseHosts(stemhub, clusterDomain) };
-  if (stemhub.spec.gateway.tls.secretName !== undefined) return [database];
-  return [database, { name: n.gatewayTls, part: "gateway", hosts: gatewayHosts(stemhub, clusterDomain) }];
+  const server = { usage: "server" } as const;
+  const gateway = {
+    name: n.gatewayTls,
+    part: "gateway",
+    hosts: gatewayHosts(stemhub, clusterDomain),
+    ...server,
+  } as const;
+  return [
+    { name: n.databaseTls, part: "database", hosts: databaseHosts(stemhub, clusterDomain), ...server },
+    ...(stemhub.spec.gateway.tls.secretName === undefined ? [gateway] : []),
+    ...queueLeaves(stemhub, clusterDomain),
+  ];
+}
+
+/**
+ * The queue and its NATS servers share one, which the servers also show to each other. Clients are told apart by their
+ * common name, which is the first host.
+ */
+function queueLeaves(stemhub: StemHub, clusterDomain: string): readonly WantedLeaf[] {
+  if (!stemhub.spec.queue) return [];
+  const { name, namespace = "" } = stemhub.metadata;
+  const n = childNames(name);
+  const hosts = [n.queue, n.queueStore, `*.${n.queueStore}`].flatMap((each) =>
+    hostForms(each, namespace, clusterDomain),
+  );
+  const { gateway, operator } = queueClients(name);
+  return [
+    { name: n.queueTls, part: "queue", hosts, usage: "both" },
+    { name: n.gatewayClientTls, part: "gateway", hosts: [gateway], usage: "client" },
+    { name: n.operatorClientTls, part: "queue", hosts: [operator], usage: "client" },
+  ];
 }
 
 /** Each Service and each member, by its short and its full name. */
