@@ -87,7 +87,7 @@ export default defineConfig({
       {
         test: {
           name: "nats",
-          include: ["workloads/**/*.nats.test.ts"],
+          include: ["{operator,workloads}/**/*.nats.test.ts"],
           // The first run builds nats-server, once for all files.
           globalSetup: ["workloads/queue/testing/nats-setup.ts"],
           testTimeout: 90_000,

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import { readSettings } from "./settings.ts";
 
-const images = ["--postgres-image=p:1", "--database-proxy-image=h:1", "--gateway-image=g:1"];
+const images = [
+  "--postgres-image=p:1",
+  "--database-proxy-image=h:1",
+  "--gateway-image=g:1",
+  "--queue-image=q:1",
+  "--nats-image=n:1",
+];
 const read = (flags: string[], env = {}) => readSettings(["node", "main.ts", ...images, ...flags], env);
 
 test("given only the images, then the rest has safe defaults", () => {

@@ -3,7 +3,13 @@ import { Command, InvalidArgumentError } from "commander";
 
 /** Everything that can be set from outside, validated once at start-up. */
 export interface Settings {
-  readonly images: { readonly postgres: string; readonly databaseProxy: string; readonly gateway: string };
+  readonly images: {
+    readonly postgres: string;
+    readonly databaseProxy: string;
+    readonly gateway: string;
+    readonly queue: string;
+    readonly nats: string;
+  };
   readonly clusterDomain: string;
   /** Namespaces whose StemHubs are worked on; empty: every namespace. */
   readonly watchNamespaces: readonly string[];
@@ -31,6 +37,8 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): S
     .requiredOption("--postgres-image <ref>", "image of the database pods")
     .requiredOption("--database-proxy-image <ref>", "image of the database's HAProxy")
     .requiredOption("--gateway-image <ref>", "image of the gateway")
+    .requiredOption("--queue-image <ref>", "image of the write queue")
+    .requiredOption("--nats-image <ref>", "image of the NATS servers that keep its writes")
     .option("--cluster-domain <name>", "the cluster's DNS domain", "cluster.local")
     .option("--watch-namespaces <list>", "comma-separated; empty: every namespace", list, [])
     .option("--leader-election-namespace <name>", "where the Lease is kept", env.POD_NAMESPACE ?? "default")
@@ -44,6 +52,8 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): S
       postgres: options.postgresImage,
       databaseProxy: options.databaseProxyImage,
       gateway: options.gatewayImage,
+      queue: options.queueImage,
+      nats: options.natsImage,
     },
     clusterDomain: options.clusterDomain,
     watchNamespaces: options.watchNamespaces,

@@ -50,6 +50,11 @@ const table = {
       ...["workloads/gateway", "workloads/certificates"],
     ],
   },
+  queue: {
+    dockerfile: "workloads/queue/Dockerfile",
+    inputs: ["package.json", "package-lock.json", "operator/api", "operator/runtime", "workloads/queue"],
+  },
+  nats: { dockerfile: "workloads/nats/Dockerfile", inputs: ["workloads/nats", "workloads/certificates"] },
   "example-api": { dockerfile: "examples/app/api/Dockerfile", inputs: exampleApi },
   "example-auth": { dockerfile: "examples/app/auth/Dockerfile", inputs: exampleAuth },
   "example-collaboration": { dockerfile: "examples/app/collaboration/Dockerfile", inputs: exampleCollaboration },

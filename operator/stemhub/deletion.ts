@@ -29,9 +29,11 @@ export type DeletionStep =
 /** Decides the next step of a deletion with data, from what is still there. Each step is safe to repeat. */
 export function decideDeletion(stemhub: StemHub, world: World): DeletionStep {
   const name = stemhub.metadata.name;
-  if (world.statefulSet && !world.statefulSet.metadata.deletionTimestamp) {
-    return { step: "stopDatabase", removals: [{ kind: kinds.statefulSet, name: childNames(name).database }] };
-  }
+  // What keeps queued writes too: its volumes go no sooner than its pods.
+  const running = [world.statefulSet, world.queueStore].flatMap((set) =>
+    set && !set.metadata.deletionTimestamp ? [{ kind: kinds.statefulSet, name: set.metadata.name }] : [],
+  );
+  if (running.length > 0) return { step: "stopDatabase", removals: running };
   const database = world.topology.members.map((member) => member.pod);
   if (world.statefulSet || database.length > 0) return { step: "waitForPods", pods: database };
 

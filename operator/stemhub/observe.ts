@@ -20,6 +20,8 @@ export interface World {
   readonly configMaps: readonly KubeObject[];
   readonly claims: readonly KubeObject[];
   readonly statefulSet: KubeObject | undefined;
+  /** The StatefulSet of the write queue's NATS servers. */
+  readonly queueStore?: KubeObject | undefined;
 }
 
 /** Reads the world of one StemHub from the cache: synchronous, so nothing moves while it is read. */
@@ -50,6 +52,7 @@ export function observe(cache: CacheReader, stemhub: StemHub): World {
     configMaps,
     claims,
     statefulSet,
+    queueStore: cache.get(kinds.statefulSet, namespace, names.queueStore),
   };
 }
 

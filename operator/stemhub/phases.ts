@@ -6,6 +6,7 @@ import { applyComponents, applyGateway, migrate } from "./phases/app.ts";
 import { applyDatabase, askDatabase, growVolumes } from "./phases/database.ts";
 import { leaveCordonedNode, rebuildMembers, restartMembers, switchOver } from "./phases/members.ts";
 import { decideMode } from "./phases/modes.ts";
+import { applyQueue, lookAtQueue } from "./phases/queue.ts";
 import { createSecrets, renewCertificates, rotatePassword } from "./phases/secrets.ts";
 import type { Deps, Scope } from "./scope.ts";
 
@@ -23,6 +24,7 @@ export const phases: readonly Phase[] = [
   { name: "secrets", required: true, run: createSecrets },
   { name: "certificates", run: renewCertificates },
   { name: "strain", run: askDatabase },
+  { name: "queued", run: lookAtQueue },
   // As early as it can: users wait for the truth, and what follows may take its time.
   { name: "modes", run: decideMode },
   { name: "database", run: applyDatabase },
@@ -32,6 +34,7 @@ export const phases: readonly Phase[] = [
   { name: "drain", run: leaveCordonedNode },
   { name: "switchover", run: switchOver },
   { name: "rotation", run: rotatePassword },
+  { name: "queue", run: applyQueue },
   { name: "gateway", run: applyGateway },
   { name: "release", run: migrate },
   { name: "components", run: applyComponents },

@@ -20,7 +20,7 @@ const without = (secrets: KubeObject[], name: string) => secrets.filter((secret)
 
 describe("given a new StemHub, when its Secrets are made", () => {
   test("then each that it needs is there, and belongs to nobody, so that it outlives the StemHub", async () => {
-    const made = await missing();
+    const made = await missing([], aStemHub({ queue: {} }));
     expect(new Set(made.map((secret) => secret.metadata.name))).toEqual(new Set(generatedSecretNames("studio")));
     for (const secret of made) expect(secret.metadata.ownerReferences).toBeUndefined();
   });

@@ -1,4 +1,5 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { queueFiles } from "../api/queue-configuration.ts";
 import type { StemHub } from "../api/stemhub.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import { generatedSecret } from "./generated-secret.ts";
@@ -15,7 +16,9 @@ import { type CertificatesInput, missingCertificates } from "./pki/desired.ts";
  *   be trusted by nobody who holds the old.
  */
 export async function missingSecrets(input: CertificatesInput): Promise<KubeObject[]> {
-  const passwords = passwordSecrets(input.stemhub).filter((secret) => !input.existing.has(secret.metadata.name));
+  const passwords = [...passwordSecrets(input.stemhub), ...queueSecrets(input.stemhub)].filter(
+    (secret) => !input.existing.has(secret.metadata.name),
+  );
   return [...passwords, ...(await missingCertificates(input))];
 }
 
@@ -32,6 +35,11 @@ export function generatedSecretNames(stemhub: string): readonly string[] {
     n.authority,
     n.databaseTls,
     n.gatewayTls,
+    n.queueTls,
+    n.gatewayClientTls,
+    n.operatorClientTls,
+    n.queueKeys,
+    n.queueStoreSecret,
   ];
 }
 
@@ -46,6 +54,25 @@ function passwordSecrets(stemhub: StemHub): KubeObject[] {
     login(n.appSecret, "stemhub_app_1", { database: "stemhub" }),
     login(n.migratorSecret, "stemhub_migrator", { database: "stemhub" }),
     login(n.probeSecret, "stemhub_probe"),
+  ];
+}
+
+/** How NATS lets in the queue and its servers each other; what the queue seals writes and signs assertions with. */
+function queueSecrets(stemhub: StemHub): KubeObject[] {
+  if (!stemhub.spec.queue) return [];
+  const n = childNames(stemhub.metadata.name);
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const dataKeys = { current: "k1", keys: { k1: randomBytes(32).toString("base64") } };
+  return [
+    generatedSecret(stemhub, n.queueStoreSecret, "queue-store", "Opaque", {
+      username: "queue",
+      password: generatePassword(),
+      routePassword: generatePassword(),
+    }),
+    generatedSecret(stemhub, n.queueKeys, "queue", "Opaque", {
+      [queueFiles.dataKeys]: JSON.stringify(dataKeys),
+      [queueFiles.signingKey]: privateKey.export({ format: "pem", type: "pkcs8" }).toString(),
+    }),
   ];
 }
 

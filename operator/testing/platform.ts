@@ -21,7 +21,15 @@ import { MemoryApiServer } from "./memory-api.ts";
 import { aStemHub } from "./stemhub.ts";
 
 const settings = readSettings(
-  ["node", "operator", "--postgres-image=p", "--database-proxy-image=h", "--gateway-image=g"],
+  [
+    "node",
+    "operator",
+    "--postgres-image=p",
+    "--database-proxy-image=h",
+    "--gateway-image=g",
+    "--queue-image=q",
+    "--nats-image=n",
+  ],
   {},
 );
 
