@@ -127,7 +127,7 @@ beforeAll(async () => {
     kubeconfig: JSON.stringify({
       apiVersion: "v1",
       kind: "Config",
-      clusters: [{ name: "c", cluster: { server: `http://127.0.0.1:${modePort}` } }],
+      clusters: [{ name: "c", cluster: { server: `http://127.0.0.1:${modePort}`, "insecure-skip-tls-verify": true } }],
       users: [{ name: "u", user: {} }],
       contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
       "current-context": "x",
