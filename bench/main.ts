@@ -7,6 +7,7 @@ import { renderFailoverPlot } from "./failover-plot.ts";
 import { benchGateway } from "./gateway.ts";
 import { benchModesScale } from "./modes-scale.ts";
 import { benchOperator } from "./operator.ts";
+import { benchQueue } from "./queue.ts";
 import { machine, type Report, type Row, renderTable } from "./report.ts";
 
 const program = new Command("bench").description(
@@ -37,6 +38,10 @@ bench("failover", "how long writes and reads pause when the database breaks, bes
   .action((options: Common & { fault?: string; fresh: boolean }) =>
     report("failover", options, (progress) => benchFailover(progress, { ...options, fault: options.fault })),
   );
+
+bench("queue", "writes that the queue accepts, beside JetStream's own publish, and how fast it drains", 3).action(
+  (options: Common) => report("queue", options, (progress) => benchQueue(progress, options.runs)),
+);
 
 bench("gateway", "requests through the gateway, beside plain nginx", 10).action((options: Common) =>
   report("gateway", options, (progress) => benchGateway(progress, options.runs)),

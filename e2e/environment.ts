@@ -63,6 +63,8 @@ async function installOperator(kubectl: Kubectl, helm: string, images: Images): 
     "images.postgres": images.postgres,
     "images.databaseProxy": images["database-proxy"],
     "images.gateway": images.gateway,
+    "images.queue": images.queue,
+    "images.nats": images.nats,
     watchNamespaces: `{${demoNamespace}}`,
   };
   const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const prepared =
     cluster.provider === "local"
       ? Promise.all([
-          ensurePrograms([...clusterPrograms, "helm"], silentProgress),
+          ensurePrograms([...clusterPrograms, "helm", "nats-server"], silentProgress),
           buildImages(clusterImages, silentProgress),
         ])
       : undefined;
@@ -56,6 +56,7 @@ async function main(): Promise<void> {
       { name: "chart tests", needs: ["programs and images"], run: () => vitest("helm", reports) },
       { name: "gateway tests", needs: ["programs and images"], run: () => vitest("nginx", reports) },
       { name: "API server tests", needs: ["programs and images"], run: () => vitest("apiserver", reports) },
+      { name: "write queue", needs: ["programs and images"], run: () => vitest("nats", reports) },
       { name: "example app", needs: ["programs and images"], run: () => testExampleApp() },
     ],
     {

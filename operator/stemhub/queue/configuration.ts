@@ -40,7 +40,7 @@ export function queueConfiguration(stemhub: StemHub, queue: QueueSpec, clusterDo
     return [component, `http://${host}:${port}`];
   });
   const routes = (stemhub.spec.gateway.routes ?? []).flatMap(({ path, component, writes, queue: how }) =>
-    writes === "Queue" && how ? [{ path, component, idempotency: how.idempotency }] : [],
+    writes === "Queue" && how && component ? [{ path, component, idempotency: how.idempotency }] : [],
   );
   return {
     stemhub: name,
