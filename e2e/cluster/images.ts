@@ -74,6 +74,8 @@ export const clusterImages = [
   "postgres",
   "database-proxy",
   "gateway",
+  "queue",
+  "nats",
   "example-api",
 ] as const satisfies readonly ImageName[];
 
