@@ -215,13 +215,13 @@ describe("names", () => {
   });
 });
 
-test("the network policy lets in scrapes and out DNS and the API server", async () => {
+test("the network policy lets in scrapes, and out DNS, the API server and what is probed", async () => {
   expect(ofKind(await render(), "NetworkPolicy")).toEqual([]);
   const policy = the(await render(everything), "NetworkPolicy", "stemhub-operator");
   expect(policy.spec.policyTypes).toEqual(["Ingress", "Egress"]);
   expect(policy.spec.ingress[0].from).toEqual([{ namespaceSelector: {} }]);
   const { egress }: { egress: { ports?: { port: number }[]; to?: object[] }[] } = policy.spec;
-  expect(egress.flatMap(({ ports = [] }) => ports.map(({ port }) => port))).toEqual([53, 53, 6443]);
+  expect(egress.flatMap(({ ports = [] }) => ports.map(({ port }) => port))).toEqual([53, 53, 6443, 80, 443]);
   // It asks each platform's pods, wherever they are.
   const ours = { matchLabels: { "app.kubernetes.io/managed-by": "stemhub-operator" } };
   expect(egress.at(-1)?.to).toEqual([{ namespaceSelector: {}, podSelector: ours }]);
