@@ -11,7 +11,7 @@ const kubectl = inNamespace("e2e-strain");
 const image = () => environment().images.postgres;
 
 /** A round of the probe, its judgement after three writes, a pass. */
-const noticedMs = 20_000;
+const noticedMs = 30_000;
 
 let database: DatabaseClient;
 

@@ -109,7 +109,7 @@ describe("status", () => {
       "DB",
       "AGE",
     ]);
-    expect(line).toMatch(/^plain\s+True\s+1\.0\.0\s+1\/1 in sync\s+/);
+    expect(line).toMatch(/^plain\s+Normal\s+True\s+1\.0\.0\s+1\/1 in sync\s+/);
   });
 });
 

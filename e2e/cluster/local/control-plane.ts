@@ -106,8 +106,17 @@ export function controllerServices(state: ClusterState, layout: Layout): Service
         `--horizontal-pod-autoscaler-sync-period=${autoscalerSyncSeconds}s`,
       ],
     },
-    { name: "kube-scheduler", command: command("kube-scheduler") },
+    { name: "kube-scheduler", command: begunAgain(command("kube-scheduler")) },
   ];
+}
+
+/**
+ * A command that is begun again when it ends, as kubelet does with a static pod. The scheduler counts on that: it ends itself when
+ * a pod is on another node than it thought, as after an API server that died between a binding and its answer.
+ */
+function begunAgain(command: readonly [string, ...string[]]): [string, ...string[]] {
+  const loop = `trap 'kill $child; exit' TERM; while :; do "$@" & child=$!; wait $child; sleep 1; done`;
+  return ["bash", "-c", loop, command[0], ...command];
 }
 
 /** Where pods resolve names: CoreDNS on the host's address. It knows the cluster's names, and no others. */

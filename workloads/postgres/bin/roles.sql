@@ -37,8 +37,8 @@ GRANT SELECT, UPDATE ON stemhub.heartbeat TO stemhub_probe;
 -- this one and no other.
 CREATE EXTENSION file_fdw SCHEMA stemhub;
 CREATE SERVER pod FOREIGN DATA WRAPPER file_fdw;
-CREATE FOREIGN TABLE stemhub.volume (block_bytes bigint, blocks bigint, available_blocks bigint)
-  SERVER pod OPTIONS (program 'stat --file-system --format=''%S %b %a'' /data', delimiter ' ');
+CREATE FOREIGN TABLE stemhub.volume (block_bytes bigint, blocks bigint, free_blocks bigint, available_blocks bigint)
+  SERVER pod OPTIONS (program 'stat --file-system --format=''%S %b %f %a'' /data', delimiter ' ');
 GRANT SELECT ON stemhub.volume TO stemhub_probe;
 
 CREATE DATABASE stemhub OWNER stemhub_owner;

@@ -41,7 +41,7 @@ export interface Transaction {
 
 /** Run on every member. */
 export const memberQuery = `
-SELECT blocks, available_blocks, CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() - '0/0' END AS replayed
+SELECT blocks, free_blocks, available_blocks, CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() - '0/0' END AS replayed
 FROM stemhub.volume`;
 
 /**
@@ -66,10 +66,12 @@ SELECT
 
 /** Errors: Error when the answer is not what the query asks for. */
 export function readMember([row]: readonly Row[]): MemberFacts {
-  const [blocks, available] = [Number(row?.blocks), Number(row?.available_blocks)];
-  if (!(blocks > 0) || Number.isNaN(available)) throw new Error(`no size of a volume: ${JSON.stringify(row)}`);
+  const used = Number(row?.blocks) - Number(row?.free_blocks);
+  const available = Number(row?.available_blocks);
+  if (!(used + available > 0)) throw new Error(`no size of a volume: ${JSON.stringify(row)}`);
   const replayedBytes = row?.replayed == null ? undefined : Number(row.replayed);
-  return { volumeUsedPercent: ((blocks - available) / blocks) * 100, replayedBytes };
+  // As df counts: what is kept back for root, or by a quota, is neither used nor to be had.
+  return { volumeUsedPercent: (used / (used + available)) * 100, replayedBytes };
 }
 
 /** Errors: Error when the answer is not what the query asks for. */

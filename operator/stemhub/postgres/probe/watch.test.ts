@@ -60,7 +60,9 @@ class Members {
     if (statement === heartbeat) this.writing.set(ip, 0);
     if (statement === memberQuery) {
       const replayed = ip === "10.0.0.0" ? null : String(3 * 2 ** 24);
-      return [{ blocks: "1000", available_blocks: String(1000 - this.usedPercent * 10), replayed }];
+      // A fifth of the disk is kept back for root.
+      const available = 800 - this.usedPercent * 8;
+      return [{ blocks: "1000", free_blocks: `${available + 200}`, available_blocks: `${available}`, replayed }];
     }
     if (statement === databaseQuery)
       return [{ used: "3", most: 194, oldest: null, oldest_wal: "0000000100000002", standbys: ["studio-db-1"] }];
