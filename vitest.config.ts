@@ -34,11 +34,10 @@ const alone = ["install", "app", "nodes", "api-server", "database-image"].map((n
 const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000, hookTimeout: 180_000 };
 
 /**
- * Six projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
+ * Seven projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
  * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm; `nginx` runs the gateway's configuration
- * and modules in the nginx of its image; `nats`
- * runs the write queue on a real nats-server; `e2e` proves what the platform does on a cluster, which its set-up brings up where
- * there is none, `e2e-alone` first and file by file.
+ * and modules in the nginx of its image; `nats` runs the write queue on a real nats-server; `e2e` proves what the platform does
+ * on a cluster, which its set-up brings up where there is none, `e2e-alone` first and file by file.
  */
 export default defineConfig({
   test: {
