@@ -29,7 +29,8 @@ export const queueSchema = z
       .meta(
         field("The volume of each server.", [
           {
-            rule: "string(self.size) == string(oldSelf.size) && has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)",
+            // The rule is tried on the default {}, before what is below it has its own.
+            rule: "has(self.size) == has(oldSelf.size) && (!has(self.size) || string(self.size) == string(oldSelf.size)) && has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)",
             message: "queue.storage cannot change: a StatefulSet's volumes are made once; keep the former values",
           },
         ]),
