@@ -98,7 +98,7 @@ test.each(partitions)(
     await begins(before.leader);
     const meanwhile = await watchMembers(kubectl, members, cutMs);
     await lasted();
-    await load.goesOn(20, 5_000);
+    await load.goesOn(20, 15_000);
     await apart?.end();
     const mended = performance.now();
     await untilInSync(kubectl, "studio", wholeWithinSeconds * 1_000);
