@@ -69,7 +69,7 @@ const routeSchema = z
       .default("Refuse")
       .meta(
         field(
-          "What becomes of POST, PUT, PATCH and DELETE while the database is ReadOnly. Refuse: answered with its notice. Queue: kept, and applied when it takes writes again; needs spec.queue. Critical (auth, payments): likewise, and every request is refused while auth is Unavailable. Pass: the route does without the database, and is not even held back while that is Unavailable.",
+          "What becomes of POST, PUT, PATCH and DELETE while the database is ReadOnly. Refuse: answered with its notice. Queue: kept, also while it is Unavailable, and applied when it takes writes again; needs spec.queue and access: User. Critical (auth, payments): likewise, and every request is refused while auth is Unavailable. Pass: the route does without the database, and is not even held back while that is Unavailable.",
         ),
       ),
     queue: routeQueueSchema.optional(),
@@ -122,6 +122,15 @@ const routeSchema = z
       {
         rule: "has(self.queue) == (has(self.writes) && self.writes == 'Queue')",
         message: "gateway.routes.queue and writes: Queue need each other: set both, or neither",
+      },
+      {
+        rule: "!has(self.writes) || self.writes != 'Queue' || has(self.access) && self.access == 'User'",
+        message:
+          "gateway.routes.access must be User where writes is Queue, since a write is kept in its author's name: set access: User",
+      },
+      {
+        rule: "!has(self.files) || !has(self.writes) || self.writes != 'Queue'",
+        message: "gateway.routes.files are only read: remove writes: Queue",
       },
     ]),
   );

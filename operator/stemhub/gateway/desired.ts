@@ -10,6 +10,7 @@ import { fileMounts, storageFile } from "./files.ts";
 import { socketsFolder } from "./mode.ts";
 import { gatewayAccess, modeAgent, modeAgentVolumes } from "./mode-agent.ts";
 import { gatewayPorts, nginxConfiguration } from "./nginx.ts";
+import { queueMounts } from "./queue.ts";
 
 /** The uid of the gateway's image. */
 const gatewayUid = 65532;
@@ -90,8 +91,8 @@ function gatewayService(stemhub: StemHub): KubeObject {
 function podTemplate(stemhub: StemHub, image: string, configurationHash: string) {
   const name = stemhub.metadata.name;
   const names = childNames(name);
-  // Of nginx's container alone: who can read these can make tokens, and use the storage.
-  const secretMounts = [authMounts(stemhub), fileMounts(stemhub)];
+  // Of nginx's container alone: who can read these can make tokens, use the storage, and queue writes of anybody.
+  const secretMounts = [authMounts(stemhub), fileMounts(stemhub), queueMounts(stemhub)];
   const health = { httpGet: { path: "/healthz", port: "health" } };
   return {
     metadata: { labels: podLabels(name, "gateway"), annotations: { "stemhub.dev/configuration": configurationHash } },

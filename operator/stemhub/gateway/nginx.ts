@@ -4,6 +4,7 @@ import { accessLines, authDirectives, authLocations } from "./auth.ts";
 import { fileDirectives, fileLocation, fileLocations, hasFiles } from "./files.ts";
 import { modeHeaders, modeInHttp, modeInLocation, modeInServer, writeFilters } from "./mode.ts";
 import { problemLines } from "./problems.ts";
+import { isQueued, queueDirectives, queueLocations, queueMarks, toQueue, writesTo } from "./queue.ts";
 import { routeOf, routesOf } from "./routes.ts";
 import { sizeInBytes } from "./size.ts";
 
@@ -22,6 +23,8 @@ export const gatewayPorts = { http: 8080, https: 8443, health: 8081 } as const;
 export function nginxConfiguration(stemhub: StemHub, clusterDomain: string): string {
   const { gateway } = stemhub.spec;
   const { bodySize, timeoutSeconds } = gateway.limits;
+  const routes = routesOf(stemhub);
+  const around = { stemhub, routes, clusterDomain };
   return `load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
 worker_processes 2;
 pcre_jit on;
@@ -84,6 +87,10 @@ ${forwarded(gateway.trustedProxies)}
 ${modeInHttp(stemhub)}
 ${indented(2, authDirectives(stemhub))}
 ${indented(2, fileDirectives(stemhub))}
+${indented(
+  2,
+  queueDirectives(stemhub, routes, (route) => address(route, around)),
+)}
 ${rateLimitZones(stemhub)}
   ssl_certificate /etc/stemhub/tls/tls.crt;
   ssl_certificate_key /etc/stemhub/tls/tls.key;
@@ -150,13 +157,16 @@ function unknownHost(host: string): string {
 
 function body(stemhub: StemHub, clusterDomain: string): string {
   const routes = routesOf(stemhub);
+  const around = { stemhub, routes, clusterDomain };
+  const app = routes.map((route) => (isQueued(route) ? appLines(route, around) : undefined));
   return [
     ...everyAnswer.map((line) => `    ${line}`),
     ...problemLines(everyAnswer),
     ...modeInServer(everyAnswer),
     indented(4, authLocations(stemhub, everyAnswer)),
     indented(4, fileLocations(stemhub, everyAnswer)),
-    ...routes.map((route, index) => location(route, index, { stemhub, routes, clusterDomain })),
+    indented(4, queueLocations(stemhub, clusterDomain, app)),
+    ...routes.map((route, index) => location(route, index, around)),
     ...(routes.some((route) => route.path === "/") ? [] : ["    location / { return 404; }"]),
   ].join("\n");
 }
@@ -181,28 +191,44 @@ interface Surroundings {
 
 /** nginx's own prefix rule is the longest one wins, whatever the order. */
 function location(route: Route, index: number, around: Surroundings): string {
+  const { stemhub } = around;
   const rateLimit =
     route.rateLimit === undefined ? [] : [`limit_req zone=route_${index} burst=${route.rateLimit.burst} nodelay;`];
   if (hasFiles(route)) return `    ${fileLocation(route, rateLimit, everyAnswer)}`;
-  const limits = [
-    ...(route.bodySize === undefined ? [] : [`      client_max_body_size ${sizeInBytes(route.bodySize)};`]),
-    ...(route.timeoutSeconds === undefined
-      ? []
-      : [`      proxy_read_timeout ${route.timeoutSeconds}s;`, `      proxy_send_timeout ${route.timeoutSeconds}s;`]),
-    ...rateLimit.map((line) => `      ${line}`),
-  ];
   return [
     `    location ${route.path} {`,
-    ...limits,
+    ...[...limits(route), ...rateLimit].map((line) => `      ${line}`),
     ...accessLines(route).map((line) => `      ${line}`),
+    ...queueMarks(stemhub, route, index).map((line) => `      ${line}`),
     ...modeInLocation(route),
+    ...(isQueued(route) ? [`      ${toQueue}`] : []),
     // By variable: the name is resolved while serving, so a Service that is not there yet does not stop nginx.
     `      set $component "${address(route, around)}";`,
     "      proxy_pass http://$component;",
-    `      if ($request_method !~ "^(GET|HEAD|OPTIONS)$") { ${writeFilters} }`,
+    `      if ($request_method !~ "^(GET|HEAD|OPTIONS)$") { ${isQueued(route) ? writesTo(route) : writeFilters} }`,
     ...fallback(route, around),
     "    }",
   ].join("\n");
+}
+
+function limits({ bodySize, timeoutSeconds }: Route): string[] {
+  return [
+    ...(bodySize === undefined ? [] : [`client_max_body_size ${sizeInBytes(bodySize)};`]),
+    ...(timeoutSeconds === undefined
+      ? []
+      : [`proxy_read_timeout ${timeoutSeconds}s;`, `proxy_send_timeout ${timeoutSeconds}s;`]),
+  ];
+}
+
+/** Of a write that need not be queued. Were it refused as read-only now, it would go back and forth: so it is answered. */
+function appLines(route: Route, around: Surroundings): string[] {
+  return [
+    ...limits(route),
+    "proxy_request_buffering on;",
+    `set $component "${address(route, around)}";`,
+    "proxy_pass http://$component;",
+    writeFilters,
+  ];
 }
 
 /** Last of all, since `break` ends what the location has to say; and so it has the filters of writes once more. */

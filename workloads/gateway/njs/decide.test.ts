@@ -7,6 +7,7 @@ import { problemOf } from "./problem.ts";
 import { stateOf } from "./state.ts";
 
 const plain: Marks = { writes: "Refuse", hasFallback: false };
+const queued: Marks = { ...plain, writes: "Queue", queueBytes: 1024 };
 const refused = (capability: string) => ({ outcome: "refuse", capability });
 const [pass, queue, fallback] = [{ outcome: "pass" }, { outcome: "queue" }, { outcome: "fallback" }];
 
@@ -14,13 +15,18 @@ const [pass, queue, fallback] = [{ outcome: "pass" }, { outcome: "queue" }, { ou
 test.each<[string, ModeSketch, Marks, string, unknown]>([
   ["a queueable write waits", { database: "ReadOnly" }, { ...plain, writes: "Queue" }, "POST", queue],
   ["a queueable read passes", { database: "ReadOnly" }, { ...plain, writes: "Queue" }, "GET", pass],
+  ["a queueable write waits for what cannot even be read", { database: "Unavailable" }, queued, "POST", queue],
+  ["what cannot be read is not read", { database: "Unavailable" }, queued, "GET", refused("database")],
+  ["a queueable write asks whether it is its turn", { database: "Draining" }, queued, "POST", queue],
+  ["nobody else does", { database: "Draining" }, plain, "POST", pass],
   [
-    "nothing waits for what cannot be read",
-    { database: "Unavailable" },
-    { ...plain, writes: "Queue" },
-    "POST",
-    refused("database"),
+    "whose turn it is still needs storage",
+    { database: "Draining", storage: "Degraded" },
+    { ...queued, capability: "storage" },
+    "PUT",
+    refused("storage"),
   ],
+  ["what the queue does not know may not overtake", { database: "Draining" }, queued, "LOCK", refused("database")],
   [
     "no fallback writes into a database that takes no write",
     { database: "ReadOnly", dawParsing: "Unavailable" },
@@ -50,7 +56,16 @@ test.each<[string, ModeSketch, Marks, string, unknown]>([
     refused("storage"),
   ],
 ])("%s", (_, mode, marks, method, expected) => {
-  expect(decide(aModeDocument(mode), marks, method)).toEqual(expected);
+  expect(decide(aModeDocument(mode), marks, { method })).toEqual(expected);
+});
+
+test.each([
+  ["fits", 1024, queue],
+  ["does not fit", 1025, refused("database")],
+  ["does not say its size, which the queue then sees", undefined, queue],
+])("a write that %s", (_, bodyBytes, expected) => {
+  const asked = bodyBytes === undefined ? { method: "POST" } : { method: "POST", bodyBytes };
+  expect(decide(aModeDocument({ database: "ReadOnly" }), queued, asked)).toEqual(expected);
 });
 
 const sketches: fc.Arbitrary<ModeSketch> = fc.record({
@@ -75,7 +90,7 @@ describe("whatever is down, however a route is marked", () => {
   const always = (law: (mode: ModeSketch, marks: Marks, method: string, verdict: Verdict) => void) =>
     fc.assert(
       fc.property(sketches, marked, methods, (mode, marks, method) =>
-        law(mode, marks, method, decide(aModeDocument(mode), marks, method)),
+        law(mode, marks, method, decide(aModeDocument(mode), marks, { method })),
       ),
     );
 
@@ -85,9 +100,16 @@ describe("whatever is down, however a route is marked", () => {
       if (!taken && writes !== "Pass" && isWrite(method)) expect(outcome).not.toMatch(/pass|fallback/);
     }));
 
-  test("only writes of routes that say so are queued, and only while it will take them again", () =>
+  test("only writes of routes that say so are queued, and never while all goes its way", () =>
     always(({ database }, { writes }, method, { outcome }) => {
-      if (outcome === "queue") expect([database, writes, isWrite(method)]).toEqual(["ReadOnly", "Queue", true]);
+      if (outcome !== "queue") return;
+      expect([writes, isWrite(method)]).toEqual(["Queue", true]);
+      expect(database).not.toBe("Normal");
+    }));
+
+  test("no write of such a route overtakes one that waits", () =>
+    always(({ database }, { writes }, method, { outcome }) => {
+      if (writes === "Queue" && isWrite(method) && database !== "Normal") expect(outcome).not.toBe("pass");
     }));
 
   test("nobody is refused for a capability that is Normal", () =>
@@ -104,7 +126,7 @@ describe("whatever is down, however a route is marked", () => {
   test("with no mode known, everything passes", () =>
     fc.assert(
       fc.property(marked, methods, (marks, method) => {
-        expect(decide(undefined, marks, method)).toEqual(pass);
+        expect(decide(undefined, marks, { method })).toEqual(pass);
       }),
     ));
 
@@ -113,7 +135,7 @@ describe("whatever is down, however a route is marked", () => {
       fc.property(sketches, marked, methods, (mode, marks, method) => {
         const line = stateOf(aModeDocument(mode));
         expect(line.startsWith("Normal ")).toBe(Object.values(mode).every((each) => each === "Normal"));
-        if (line.startsWith("Normal ")) expect(decide(aModeDocument(mode), marks, method)).toEqual(pass);
+        if (line.startsWith("Normal ")) expect(decide(aModeDocument(mode), marks, { method })).toEqual(pass);
       }),
     ));
 });

@@ -3,11 +3,11 @@ import { type Problem, problemOf } from "../problem.ts";
 import { currentMode } from "./shared.ts";
 
 /**
- * $stemhub_problem: what a request is answered with whose verdict is `refuse CAPABILITY`. A variable and not js_content, which
+ * $stemhub_problem: what a request is answered with whose verdict is `refuse CAPABILITY`, or that the queue did not take. A variable and not js_content, which
  * would read a whole upload before it refuses it.
  */
 export function problem(r: NginxHTTPRequest): string {
-  return JSON.stringify(problemOf(currentMode(), refusedCapability(r)));
+  return JSON.stringify(problemOf(currentMode(), refusedCapability(r), pausedNotice(r)));
 }
 
 /** $stemhub_retry_after: the seconds for its Retry-After. */
@@ -16,7 +16,8 @@ export function retryAfter(r: NginxHTTPRequest): string {
 }
 
 function refusedCapability(r: NginxHTTPRequest): Capability {
-  return (r.variables.stemhub_verdict ?? "").slice("refuse ".length) as Capability;
+  const verdict = r.variables.stemhub_verdict ?? "";
+  return verdict.startsWith("refuse ") ? (verdict.slice("refuse ".length) as Capability) : "database";
 }
 
 /**
@@ -41,10 +42,13 @@ export function replaceBody(r: NginxHTTPRequest, data: NjsStringOrBuffer, flags:
   else if (flags.last) r.sendBuffer(JSON.stringify(writesPaused(r)), flags);
 }
 
-/** The sentence of spec.modes.messages.database is in nginx.conf, in a form that needs no quoting there. */
 function writesPaused(r: NginxHTTPRequest): Problem {
-  const notice = Buffer.from(r.variables.stemhub_writes_paused ?? "", "base64url").toString();
-  return problemOf(currentMode(), "database", notice);
+  return problemOf(currentMode(), "database", pausedNotice(r));
+}
+
+/** The sentence of spec.modes.messages.database: it is in nginx.conf, in a form that needs no quoting there. */
+export function pausedNotice(r: NginxHTTPRequest): string {
+  return Buffer.from(r.variables.stemhub_writes_paused ?? "", "base64url").toString();
 }
 
 function saysReadOnly(r: NginxHTTPRequest): boolean {

@@ -1,4 +1,4 @@
-import { decide, type Marks } from "../decide.ts";
+import { type Asked, decide, type Marks } from "../decide.ts";
 import { currentMode, recall } from "./shared.ts";
 
 /** $stemhub_state: the mode in one line (state.ts); empty until one is known. */
@@ -8,10 +8,11 @@ export function state(): string {
 
 /**
  * $stemhub_verdict: `pass`, `refuse CAPABILITY`, `queue` or `fallback`. nginx.conf asks for it only where not all is Normal,
- * in a location that has set $stemhub_writes, $stemhub_capability and $stemhub_fallback_path.
+ * in a location that has set $stemhub_writes, $stemhub_capability and $stemhub_fallback_path, and $stemhub_queue_bytes where
+ * writes are queued.
  */
 export function verdict(r: NginxHTTPRequest): string {
-  const decided = decide(currentMode(), marksOf(r), r.method);
+  const decided = decide(currentMode(), marksOf(r), askedOf(r));
   return decided.outcome === "refuse" ? `refuse ${decided.capability}` : decided.outcome;
 }
 
@@ -19,7 +20,14 @@ function marksOf(r: NginxHTTPRequest): Marks {
   const writes = r.variables.stemhub_writes as Marks["writes"];
   const hasFallback = (r.variables.stemhub_fallback_path ?? "") !== "";
   const capability = r.variables.stemhub_capability ?? "";
-  return capability === ""
-    ? { writes, hasFallback }
-    : { writes, hasFallback, capability: capability as NonNullable<Marks["capability"]> };
+  return Object.assign(
+    { writes, hasFallback },
+    capability === "" ? {} : { capability: capability as NonNullable<Marks["capability"]> },
+    writes === "Queue" ? { queueBytes: Number(r.variables.stemhub_queue_bytes) } : {},
+  );
+}
+
+function askedOf(r: NginxHTTPRequest): Asked {
+  const length = r.headersIn["Content-Length"];
+  return length === undefined ? { method: r.method } : { method: r.method, bodyBytes: Number(length) };
 }
