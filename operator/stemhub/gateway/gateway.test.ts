@@ -15,6 +15,12 @@ const images = { api: "a:1", web: "w:1" };
 const both = { release: { version: "1", images }, components: { api: { port: 9000 }, web: {} } };
 const configuration = (gateway: object = {}, spec: object = both) =>
   nginxConfiguration(aStemHub({ ...spec, gateway }), "cluster.local");
+const queued = {
+  ...both,
+  auth: { jwks: { component: "api", path: "/keys" } },
+  queue: {},
+};
+const queuedRoute = { component: "api", access: "User", writes: "Queue", queue: { aggregate: "/api/{id}" } };
 /** The text of the location of a path, in the server that speaks TLS. */
 const locationOf = (text: string, path: string) =>
   text.split("listen 8443")[1]?.match(new RegExp(`    location ${path} \\{( [^\n]*\\}|\n.*?\n    \\})`, "s"))?.[0] ??
@@ -223,5 +229,46 @@ describe("the gateway's objects", () => {
     [{ host: "studio.example", service: { type: "NodePort", httpsNodePort: 30443 } }, "https://studio.example:30443"],
   ])("given %j, the platform is reached at %s", (gateway, url) => {
     expect(gatewayUrl(aStemHub({ gateway }))).toBe(url);
+  });
+});
+
+describe("given a queue", () => {
+  const routes = [
+    { ...queuedRoute, path: "/api/songs/" },
+    { path: "/", component: "web" },
+  ];
+  const text = configuration({ routes }, queued);
+  const podOf = (spec: Parameters<typeof aStemHub>[0]) => {
+    const objects = desiredGateway({ stemhub: aStemHub(spec), image: "gateway:1", clusterDomain: "cluster.local" });
+    const deployment = objects.find(({ kind }) => kind === "Deployment") as unknown as {
+      spec: { template: { spec: PodSpec } };
+    };
+    return deployment.spec.template.spec.containers.map(({ name, volumeMounts }) => [
+      name,
+      volumeMounts.some(({ mountPath }) => mountPath === "/etc/stemhub/queue-client"),
+    ]);
+  };
+
+  test("then a route whose writes are queued keeps their bodies, and no other route does", () => {
+    expect(locationOf(text, "/api/songs/")).toContain("proxy_request_buffering on;");
+    expect(locationOf(text, "/api/songs/")).toContain("if ($stemhub_gate = queue) { return 593; }");
+    expect(locationOf(text, "/")).not.toMatch(/queue|request_buffering/);
+  });
+
+  test("then it is asked by its name, which is looked up while serving and must be its certificate's", () => {
+    const asked = locationOf(text, "= /.well-known/stemhub/queue");
+    expect(asked).toContain('set $queue "studio-queue.music.svc.cluster.local:8443";');
+    expect(asked).toContain("proxy_ssl_name studio-queue.music.svc.cluster.local;");
+    expect(asked).toContain("proxy_ssl_verify on;");
+    expect(asked).toContain("internal;");
+  });
+
+  test("then nginx's container alone has its certificate, and without a queue nobody", () => {
+    expect(podOf({ ...queued, gateway: { routes } })).toEqual([
+      ["nginx", true],
+      ["mode-agent", false],
+    ]);
+    expect(podOf(both).map(([, has]) => has)).toEqual([false, false]);
+    expect(configuration()).not.toMatch(/@queue|queue-client/);
   });
 });

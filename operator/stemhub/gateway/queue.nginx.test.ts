@@ -14,6 +14,8 @@ import { nginxConfiguration } from "./nginx.ts";
 
 const paused = "Nothing is saved for now";
 const stemhub = aStemHub({
+  release: { version: "1", images: { api: "a:1", updates: "u:1" } },
+  components: { api: {}, updates: {} },
   modes: { messages: { database: paused } },
   auth: { issuer: claims.iss, audience: claims.aud, jwks: { component: "api", path: "/keys" } },
   queue: { limits: { bodySize: "64Ki" } },
@@ -25,6 +27,13 @@ const stemhub = aStemHub({
         access: "User",
         writes: "Queue",
         queue: { aggregate: "/api/projects/{id}", idempotency: "key" },
+      },
+      {
+        path: "/dead/",
+        component: "updates",
+        access: "User",
+        writes: "Queue",
+        queue: { aggregate: "dead", idempotency: "none" },
       },
     ],
   },
@@ -86,7 +95,10 @@ beforeAll(async () => {
     issueCertificate(authority, [host], { now, lifetimeMs: 3_600_000, usage });
   const [server, client] = await Promise.all([issue(queueHost, "server"), issue("studio-gateway", "client")]);
   door = new Door({ cert: server.certificate, key: server.key, ca: authority.certificate });
-  const configuration = nginxConfiguration(stemhub, "cluster.local");
+  const configuration = nginxConfiguration(stemhub, "cluster.local").replaceAll(
+    /"studio-updates[.][^"]*"/g,
+    "127.0.0.1:1",
+  );
   const files = {
     "gateway/auth.json": authFile(stemhub) ?? "",
     "queue-client/tls.crt": client.certificate,
@@ -283,6 +295,17 @@ describe("given a component that knows first that the database takes no write", 
   });
 });
 
+test.each<[ModeSketch]>([[{}], [{ database: "Draining" }]])(
+  "%j: a component that is away is a problem of the gateway's, as on any route",
+  async (mode) => {
+    await given(mode);
+    door.told = pass;
+    const answer = await write("/dead/1");
+    expect(answer).toMatchObject({ status: 502, headers: { "content-type": "application/problem+json" } });
+    expect(answer.headers["x-stemhub-mode-epoch"]).toBe(String(epoch));
+  },
+);
+
 describe("given a queue that is away", () => {
   test.each<[ModeSketch, string]>([
     [{ database: "ReadOnly" }, "database is not as it should be"],
@@ -327,6 +350,8 @@ describe("/.well-known/stemhub/writes/ID", () => {
 });
 
 test("nothing of all this is worth a word in nginx's log, but that a body was large", async () => {
-  const others = (await gateway.complaints()).filter((line) => !/temporary file|too large chunked body/.test(line));
+  const others = (await gateway.complaints()).filter(
+    (line) => !/temporary file|too large chunked body|prematurely closed/.test(line),
+  );
   expect(others).toEqual([]);
 });
