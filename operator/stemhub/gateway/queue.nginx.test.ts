@@ -53,7 +53,7 @@ type Told = [status: number, headers?: Record<string, string>, body?: object];
 const accepted: Told = [202, { location: `/.well-known/stemhub/writes/${id}` }, { id }];
 const pass: Told = [204, { "x-stemhub-queue": "pass" }];
 
-/** The door of the queue by its contract; queue-program.nginx.test.ts has the real one. */
+/** The door of the queue by its contract; queue-writes.nginx.test.ts has the real one. */
 class Door {
   seen: Seen[] = [];
   told: Told = accepted;
