@@ -163,10 +163,9 @@ test("given standbys that hang, so that no write is acknowledged, then reads go 
   }
   await untilMode(gateway, "Normal again", 60_000, ({ mode }) => mode === "Normal");
   const { status } = await untilStemHub(kubectl, "studio");
-  expect(status?.modes?.flips.slice(-2).map(({ capability, to }) => `${capability} ${to}`)).toEqual([
-    "database ReadOnly",
-    "database Normal",
-  ]);
+  const flips = status?.modes?.flips.map(({ capability, to }) => `${capability} ${to}`) ?? [];
+  expect(flips).toContain("database ReadOnly");
+  expect(flips.at(-1)).toBe("database Normal");
 }, 180_000);
 
 /** Follows the mode as a page would; `end` returns all that was told. */

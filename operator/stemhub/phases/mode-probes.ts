@@ -12,9 +12,10 @@ import { proxyPorts } from "../postgres/haproxy.ts";
 import { openSession } from "../postgres/probe/session.ts";
 import type { Deps, Scope } from "../scope.ts";
 
-/** Between two reads through the database's Service, and for each. */
+/** Between two reads through the database's Service. */
 const readPeriodMs = 2_000;
-const readTimeoutMs = 1_000;
+/** For each. Without reads everything stops, so a busy machine must not be taken for a dead one. */
+const readTimeoutMs = 2_000;
 
 /** So long credentials are used before they are read again; after a failure they are read at once. */
 const accessKeptMs = 300_000;

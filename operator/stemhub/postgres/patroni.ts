@@ -98,8 +98,9 @@ const defaultParameters = {
 const managedParameters = {
   max_wal_senders: 10,
   max_replication_slots: 10,
-  // For the probe, so that it sees who has taken all the others.
-  reserved_connections: 3,
+  // For the probes, so that they see who has taken all the others: a session that writes, one for facts, one that reads through
+  // the Service, one through each proxy while that is in doubt, and one that is just being replaced.
+  reserved_connections: 6,
   wal_level: "replica",
   hot_standby: "on",
   // Silence of a peer is found within seconds: a standby that waits a minute for a dead primary delays the quorum.

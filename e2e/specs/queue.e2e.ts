@@ -1,0 +1,131 @@
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
+import { GatewayClient } from "../support/gateway.ts";
+import { refusal, untilMode } from "../support/mode.ts";
+import { untilStemHub } from "../support/ready.ts";
+import { echoStemHub, inNamespace } from "../support/suite.ts";
+
+/* Writes that come while the database takes none: kept, applied once and in order, and told. */
+const kubectl = inNamespace("e2e-queue");
+const secret = "a secret of these tests, which is long enough";
+const albums = ["blue", "red", "green", "grey", "white"];
+const songsEach = 4;
+
+const studio = (modes: object = {}) => {
+  const route = { path: "/albums/", component: "api", access: "User", writes: "Queue" };
+  return echoStemHub("studio", {
+    spec: {
+      auth: { hs256: { secret: { name: "sign-in", key: "secret" } } },
+      queue: { replicas: 1, storage: { size: "256Mi" } },
+      gateway: {
+        replicas: 1,
+        routes: [
+          { path: "/", component: "api" },
+          { ...route, queue: { aggregate: "/albums/{album}", idempotency: "key" } },
+        ],
+      },
+      modes,
+    },
+  });
+};
+
+let gateway: GatewayClient;
+
+beforeAll(async () => {
+  const metadata = { name: "sign-in" };
+  await kubectl.apply({ apiVersion: "v1", kind: "Secret", metadata, stringData: { secret } }, studio());
+  await untilStemHub(kubectl, "studio");
+  gateway = await GatewayClient.open(kubectl, "studio");
+  await untilMode(gateway, "Normal", 30_000, ({ mode }) => mode === "Normal");
+}, 180_000);
+
+afterAll(() => gateway?.close());
+
+test("while the database takes writes, they go to the app as ever", async () => {
+  await gateway.expect(200, "/albums/blue/songs", write("ada", "direct"));
+  expect(await applied()).toEqual(["direct"]);
+});
+
+describe("given a database that takes no writes", () => {
+  const places = new Map<string, string>();
+
+  beforeAll(async () => {
+    const expires = `${new Date(Date.now() + 45_000).toISOString().slice(0, 19)}Z`;
+    await kubectl.apply(studio({ override: { mode: "ReadOnly", reason: "we move house", expires } }));
+    await untilMode(gateway, "ReadOnly", 20_000, ({ mode }) => mode === "ReadOnly");
+  }, 40_000);
+
+  test("then each write is kept: 202, and a place where its author sees what becomes of it", async () => {
+    for (let song = 0; song < songsEach; song += 1) {
+      const round = albums.map(async (album) => {
+        const key = `${album}-${song}`;
+        const answer = await gateway.expect(202, `/albums/${album}/songs`, write("ada", key));
+        expect(answer.headers).toMatchObject({ "x-stemhub-mode": "ReadOnly" });
+        places.set(key, String(answer.headers.location));
+      });
+      await Promise.all(round);
+    }
+    expect(await applied()).toEqual(["direct"]);
+    const place = places.get("blue-0") ?? "";
+    expect((await gateway.expect(200, place, as("ada"))).json()).toMatchObject({ aggregate: "/albums/blue" });
+    await gateway.expect(404, place, as("bob"));
+    await gateway.expect(401, place);
+  }, 60_000);
+
+  test.each([
+    ["the same write again has the same place", "blue-0", { title: "blue-0" }, 202],
+    ["another write under its key is refused", "blue-0", { title: "another" }, 422],
+    ["one without a key is refused", undefined, { title: "no key" }, 400],
+  ])("%s", async (_, key, body, status) => {
+    const { headers } = as("ada");
+    const answer = await gateway.expect(status, "/albums/blue/songs", {
+      method: "POST",
+      headers: { ...headers, ...(key === undefined ? {} : { "idempotency-key": key }) },
+      body,
+    });
+    if (status === 202) expect(answer.headers.location).toBe(places.get("blue-0"));
+    else expect(answer.json()).toMatchObject({ status });
+  });
+
+  test("a route whose writes are not queued refuses them in words", async () => {
+    refusal(await gateway.expect(503, "/songs", { method: "POST", body: {} }));
+  });
+
+  test("when the queue's pods are killed and the database takes writes again, then each was applied once, in order", async () => {
+    await kubectl.delete("pod -l app.kubernetes.io/instance=studio,app.kubernetes.io/component=queue", { force: true });
+    const keys = [...places.keys()];
+    await eventually("every write that was kept is applied", 120_000, async () => {
+      return (await applied()).length > keys.length;
+    });
+    await untilMode(gateway, "Normal again", 60_000, ({ mode }) => mode === "Normal");
+    const found = (await applied()).filter((key) => key !== "direct");
+    expect(found.toSorted()).toEqual(keys.toSorted());
+    for (const album of albums) {
+      const ofAlbum = found.filter((key) => key.startsWith(`${album}-`));
+      expect(ofAlbum).toEqual(ofAlbum.toSorted());
+    }
+    const state = async () => (await gateway.expect(200, places.get("grey-3") ?? "", as("ada"))).json().state;
+    await expect.poll(state, { timeout: 20_000 }).toBe("Applied");
+    await gateway.expect(200, "/albums/blue/songs", write("ada", "afterwards"));
+  }, 240_000);
+});
+
+/** Keys that the app has applied, in that order. */
+async function applied(): Promise<readonly string[]> {
+  return (await gateway.expect(200, "/applied")).json<string[]>();
+}
+
+function write(user: string, key: string) {
+  const headers = { ...as(user).headers, "idempotency-key": key };
+  return { method: "POST", headers, body: { title: key } } as const;
+}
+
+/** Signed in by a token of HS256. */
+function as(sub: string): { readonly headers: Readonly<Record<string, string>> } {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const exp = Math.floor(Date.now() / 1_000) + 3_600;
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ iss: "tests", sub, exp })}`;
+  const signature = createHmac("sha256", secret).update(signed).digest("base64url");
+  return { headers: { authorization: `Bearer ${signed}.${signature}` } };
+}
