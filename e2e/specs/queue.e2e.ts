@@ -95,6 +95,7 @@ describe("given a database that takes no writes", () => {
   test("when the queue's pods are killed and the database takes writes again, then each was applied once, in order", async () => {
     await kubectl.delete("pod -l app.kubernetes.io/instance=studio,app.kubernetes.io/component=queue", { force: true });
     const keys = [...places.keys()];
+    expect(keys).toHaveLength(albums.length * songsEach);
     await eventually("every write that was kept is applied", 120_000, async () => {
       return (await applied()).length > keys.length;
     });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
 import { type Echo, echoComponent } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
 import { refusal, untilMode } from "../support/mode.ts";
@@ -35,9 +36,9 @@ beforeAll(async () => {
   await kubectl.apply(echoStemHub("studio", { spec }));
   await untilStemHub(kubectl, "studio");
   gateway = await GatewayClient.open(kubectl, "studio");
-  await expect
-    .poll(async () => (await gateway.request("/mine/songs", as(key.token()))).status, { timeout: 30_000 })
-    .toBe(200);
+  await eventually("the gateway has the keys", 30_000, async () => {
+    return (await gateway.request("/mine/songs", as(key.token()))).status === 200;
+  });
 }, 180_000);
 
 afterAll(() => gateway?.close());

@@ -227,6 +227,6 @@ function databaseFacts(stemhub: StemHub, world: World): DatabaseFacts {
 }
 
 function appFacts(stemhub: StemHub, world: World): AppFacts {
-  const parts = [...componentsOf(stemhub).map(({ name }) => name), "gateway" as const];
+  const parts = [...componentsOf(stemhub).map(({ name }) => name), "gateway" as const, "queue" as const];
   return { stemhub, deployments: world.deployments, pods: parts.flatMap((part) => podsOf(world, stemhub, part)) };
 }

@@ -8,7 +8,7 @@ import { firstPodTrouble } from "../pod-trouble.ts";
 export interface AppFacts {
   readonly stemhub: StemHub;
   readonly deployments: readonly KubeObject[];
-  /** Pods of the components and of the gateway. */
+  /** Pods of the components, of the gateway and of the queue. */
   readonly pods: readonly KubeObject[];
 }
 
@@ -22,7 +22,7 @@ interface DeploymentFacts {
 }
 
 /**
- * AppAvailable: does every component, and the gateway, have at least one pod that serves? Fewer than wanted is not
+ * AppAvailable: does every component, the gateway, and the queue where there is one, have at least one pod that serves? Fewer than wanted is not
  * unavailable: that a rollout or an autoscaler is under way is told by ReleaseProgressing and by status.components.
  */
 export function appAvailable(facts: AppFacts): Verdict {
@@ -67,7 +67,11 @@ export function componentStatuses({ stemhub, deployments }: AppFacts): NonNullab
 
 function deploymentsOf({ stemhub, deployments }: AppFacts): DeploymentFacts[] {
   const names = childNames(stemhub.metadata.name);
-  const wanted = [...componentsOf(stemhub).map(({ name }) => names.component(name)), names.gateway];
+  const wanted = [
+    ...componentsOf(stemhub).map(({ name }) => names.component(name)),
+    names.gateway,
+    ...(stemhub.spec.queue ? [names.queue] : []),
+  ];
   return wanted.map((name) =>
     factsOf(
       name,

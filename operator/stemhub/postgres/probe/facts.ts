@@ -45,13 +45,13 @@ SELECT blocks, free_blocks, available_blocks, CASE WHEN pg_is_in_recovery() THEN
 FROM stemhub.volume`;
 
 /**
- * Run on the primary. Connections: reserved ones are not the app's. Transactions: of clients, with a snapshot or a number;
+ * Run on the primary. Connections: reserved ones are not the app's, and whoever has one takes it from the app. Transactions: of clients, with a snapshot or a number;
  * a backup's or a standby's feedback is no session that anybody forgot. WAL: Patroni drops the slot of a member that was away
  * for too long, so it is the files that tell.
  */
 export const databaseQuery = `
 SELECT
-  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> 'stemhub_probe') AS used,
+  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
   current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
     - current_setting('reserved_connections')::int AS most,
   (SELECT json_build_object('pid', pid, 'user', usename, 'application', application_name, 'state', state,
