@@ -209,10 +209,13 @@ export class LocalCluster implements Cluster {
       const services = this.#services(bin);
       for (const service of await apiServices(this.#state, layout)) await ensureOnHost(services, layout, service);
       await apiReady(services, this.#kubectl(bin));
-      // After a minute without it CoreDNS waits more than another minute, and knows no new name: the next test would fail.
-      const dns = await dnsService(this.#state, layout);
-      await services.stop(dns.name, 0);
-      await ensureOnHost(services, layout, dns);
+      // After a minute without it CoreDNS waits more than another minute, and knows no new name, and the scheduler waits half a
+      // minute, and places no pod: the next test would fail.
+      const waiting = [await dnsService(this.#state, layout), ...controllerServices(this.#state, layout)];
+      for (const service of waiting) {
+        await services.stop(service.name);
+        await ensureOnHost(services, layout, service);
+      }
       await dnsReady(layout);
     });
   }
