@@ -1,3 +1,11 @@
+import type { KubeObject, ObjectMeta } from "../runtime/objects.ts";
+
+/** A drain may take one of a part's pods at a time. */
+export function disruptionBudget(metadata: ObjectMeta, matchLabels: Readonly<Record<string, string>>): KubeObject {
+  const spec = { maxUnavailable: 1, selector: { matchLabels } };
+  return { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata, spec };
+}
+
 /**
  * Pods of one part on as many nodes as there are. `ScheduleAnyway` where a pod on a crowded node is better than none;
  * `DoNotSchedule` where two on one node would be lost together. A node that takes no pods does not count then, so a lost

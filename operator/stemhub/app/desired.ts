@@ -2,6 +2,7 @@ import { type Component, type ComponentName, componentsOf, type StemHub } from "
 import type { KubeObject } from "../../runtime/objects.ts";
 import { childMetadata, selectorLabels, serviceSelector } from "../metadata.ts";
 import { childNames } from "../names.ts";
+import { disruptionBudget } from "../placement.ts";
 import { componentDeployment } from "./deployment.ts";
 import { replicasHandover } from "./replicas.ts";
 
@@ -23,7 +24,7 @@ export function desiredComponents({ stemhub, deployments, loginHash, clusterDoma
     return [
       { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
       service(stemhub, name, component),
-      ...disruptionBudget(stemhub, name, component),
+      ...componentBudget(stemhub, name, component),
       componentDeployment({ stemhub, name, component, live, loginHash, clusterDomain }),
       ...autoscaler(stemhub, name, component),
     ];
@@ -58,15 +59,13 @@ function service(stemhub: StemHub, name: ComponentName, component: Component): K
 }
 
 /** One pod may be away at a time. A single pod has no budget: one would block every drain for ever. */
-function disruptionBudget(stemhub: StemHub, name: ComponentName, component: Component): KubeObject[] {
+function componentBudget(stemhub: StemHub, name: ComponentName, component: Component): KubeObject[] {
   if (component.replicas.min === 1) return [];
   return [
-    {
-      apiVersion: "policy/v1",
-      kind: "PodDisruptionBudget",
-      metadata: childMetadata(stemhub, childNames(stemhub.metadata.name).component(name), name),
-      spec: { maxUnavailable: 1, selector: { matchLabels: selectorLabels(stemhub.metadata.name, name) } },
-    },
+    disruptionBudget(
+      childMetadata(stemhub, childNames(stemhub.metadata.name).component(name), name),
+      selectorLabels(stemhub.metadata.name, name),
+    ),
   ];
 }
 

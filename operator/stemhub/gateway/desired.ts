@@ -3,7 +3,7 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
 import { childMetadata, podLabels, selectorLabels, serviceSelector } from "../metadata.ts";
 import { childNames } from "../names.ts";
-import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
+import { disruptionBudget, drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { authFile, authMounts } from "./auth.ts";
 import { fileMounts, storageFile } from "./files.ts";
@@ -28,17 +28,11 @@ export function desiredGateway({ stemhub, image, clusterDomain }: GatewayInput):
   const metadata = childMetadata(stemhub, childNames(name).gateway, "gateway");
   const data = gatewayFiles(stemhub, clusterDomain);
   const selector = selectorLabels(name, "gateway");
-  const budget: KubeObject = {
-    apiVersion: "policy/v1",
-    kind: "PodDisruptionBudget",
-    metadata,
-    spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
-  };
   return [
     { apiVersion: "v1", kind: "ConfigMap", metadata, data },
     ...gatewayAccess(stemhub),
     gatewayService(stemhub),
-    ...(stemhub.spec.gateway.replicas > 1 ? [budget] : []),
+    ...(stemhub.spec.gateway.replicas > 1 ? [disruptionBudget(metadata, selector)] : []),
     {
       apiVersion: "apps/v1",
       kind: "Deployment",

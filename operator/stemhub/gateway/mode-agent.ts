@@ -1,6 +1,6 @@
 import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
-import { childMetadata } from "../metadata.ts";
+import { accessOf, mayReadMode } from "../access.ts";
 import { childNames } from "../names.ts";
 import { drainFirst } from "../placement.ts";
 import { restrictedContainer } from "../pod-security.ts";
@@ -9,31 +9,9 @@ import { socketsFolder } from "./mode.ts";
 const copyFolder = "/etc/stemhub/mode";
 const tokenFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/**
- * Who the gateway is to the API server: only its mode-agent, which may read the one ConfigMap with the mode. `list` and
- * `watch` are asked for with its name as field selector, and by that the authorizer matches resourceNames.
- */
+/** Who the gateway is to the API server: only its mode-agent, which reads the mode. */
 export function gatewayAccess(stemhub: StemHub): KubeObject[] {
-  const names = childNames(stemhub.metadata.name);
-  const metadata = childMetadata(stemhub, names.gateway, "gateway");
-  return [
-    { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
-    {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "Role",
-      metadata,
-      rules: [
-        { apiGroups: [""], resources: ["configmaps"], resourceNames: [names.mode], verbs: ["get", "list", "watch"] },
-      ],
-    },
-    {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "RoleBinding",
-      metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: names.gateway },
-      subjects: [{ kind: "ServiceAccount", name: names.gateway, namespace: stemhub.metadata.namespace ?? "" }],
-    },
-  ];
+  return accessOf(stemhub, childNames(stemhub.metadata.name).gateway, "gateway", [mayReadMode(stemhub)]);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
 import { childMetadata, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
+import { disruptionBudget } from "../placement.ts";
 import { databaseAccess } from "./access.ts";
 import { dynamicConfiguration, patroniYaml } from "./patroni.ts";
 import { databaseProxy } from "./proxy.ts";
@@ -37,7 +38,7 @@ export function desiredDatabase(input: DatabaseInput): KubeObject[] {
       data: { "patroni.yml": patroniYaml(stemhub) },
     },
     ...databaseServices(stemhub),
-    ...disruptionBudget(stemhub),
+    ...memberBudget(stemhub),
     databaseStatefulSet({ stemhub, replicas, image: images.postgres, clusterDomain, templateSize }),
     ...storedConfiguration(stemhub, topology, { readOnly, volumeSize }),
     ...databaseProxy(stemhub, images.databaseProxy, clusterDomain),
@@ -45,16 +46,14 @@ export function desiredDatabase(input: DatabaseInput): KubeObject[] {
 }
 
 /** One member may be away at a time. A single instance has no budget: one would block every drain for ever. */
-function disruptionBudget(stemhub: StemHub): KubeObject[] {
+function memberBudget(stemhub: StemHub): KubeObject[] {
   if (stemhub.spec.database.instances === 1) return [];
   const names = childNames(stemhub.metadata.name);
   return [
-    {
-      apiVersion: "policy/v1",
-      kind: "PodDisruptionBudget",
-      metadata: childMetadata(stemhub, names.database, "database"),
-      spec: { maxUnavailable: 1, selector: { matchLabels: selectorLabels(stemhub.metadata.name, "database") } },
-    },
+    disruptionBudget(
+      childMetadata(stemhub, names.database, "database"),
+      selectorLabels(stemhub.metadata.name, "database"),
+    ),
   ];
 }
 

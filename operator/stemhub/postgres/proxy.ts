@@ -3,7 +3,7 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
 import { childMetadata, podLabels, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
-import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
+import { disruptionBudget, drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { haproxyConfiguration, proxyPorts } from "./haproxy.ts";
 
@@ -20,12 +20,7 @@ export function databaseProxy(stemhub: StemHub, image: string, clusterDomain: st
   return [
     { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "haproxy.cfg": configuration } },
     { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
-    {
-      apiVersion: "policy/v1",
-      kind: "PodDisruptionBudget",
-      metadata,
-      spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
-    },
+    disruptionBudget(metadata, selector),
     {
       apiVersion: "apps/v1",
       kind: "Deployment",

@@ -4,11 +4,12 @@ import type { QueueSpec } from "../../api/queue.ts";
 import { queueFiles } from "../../api/queue-configuration.ts";
 import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
+import { accessOf, mayReadMode } from "../access.ts";
 import { contentHash } from "../content-hash.ts";
 import { readSecret } from "../generated-secret.ts";
 import { childMetadata, podLabels, selectorLabels, serviceSelector } from "../metadata.ts";
 import { childNames } from "../names.ts";
-import { drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
+import { disruptionBudget, drainFirst, rollWithoutLoss, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { queueConfiguration, queuePorts } from "./configuration.ts";
 import { queueStore } from "./store.ts";
@@ -33,33 +34,9 @@ export function desiredQueue({ stemhub, keys, images, clusterDomain }: QueueInpu
   if (!queue) return [];
   return [
     ...queueStore(stemhub, queue, images.nats, clusterDomain),
-    ...access(stemhub),
+    ...accessOf(stemhub, childNames(stemhub.metadata.name).queue, "queue", [mayReadMode(stemhub)]),
     ...publicKeys(stemhub, keys),
     ...queuePodsAndService(stemhub, queue, images.queue, clusterDomain),
-  ];
-}
-
-/** It may read the one ConfigMap with the mode, and nothing else. */
-function access(stemhub: StemHub): KubeObject[] {
-  const names = childNames(stemhub.metadata.name);
-  const metadata = childMetadata(stemhub, names.queue, "queue");
-  return [
-    { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
-    {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "Role",
-      metadata,
-      rules: [
-        { apiGroups: [""], resources: ["configmaps"], resourceNames: [names.mode], verbs: ["get", "list", "watch"] },
-      ],
-    },
-    {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "RoleBinding",
-      metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: names.queue },
-      subjects: [{ kind: "ServiceAccount", name: names.queue, namespace: stemhub.metadata.namespace ?? "" }],
-    },
   ];
 }
 
@@ -88,12 +65,7 @@ function queuePodsAndService(stemhub: StemHub, queue: QueueSpec, image: string, 
         ports: [{ name: "https", port: queuePorts.api, targetPort: "https", protocol: "TCP" }],
       },
     },
-    {
-      apiVersion: "policy/v1",
-      kind: "PodDisruptionBudget",
-      metadata,
-      spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
-    },
+    disruptionBudget(metadata, selector),
     {
       apiVersion: "apps/v1",
       kind: "Deployment",

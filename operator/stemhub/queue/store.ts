@@ -4,7 +4,7 @@ import type { KubeObject } from "../../runtime/objects.ts";
 import { contentHash } from "../content-hash.ts";
 import { childLabels, childMetadata, podLabels, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
-import { spreadOverNodes } from "../placement.ts";
+import { disruptionBudget, spreadOverNodes } from "../placement.ts";
 import { restrictedContainer, restrictedPod } from "../pod-security.ts";
 import { bodyBytes, queuePorts, storeHosts, volumeBytes } from "./configuration.ts";
 
@@ -22,18 +22,11 @@ export function queueStore(stemhub: StemHub, queue: QueueSpec, image: string, cl
   const metadata = childMetadata(stemhub, names.queueStore, "queue-store");
   const configuration = natsConfiguration(stemhub, queue, clusterDomain);
   const selector = selectorLabels(name, "queue-store");
-  const budget: KubeObject = {
-    apiVersion: "policy/v1",
-    kind: "PodDisruptionBudget",
-    metadata,
-    spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
-  };
   return [
     { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "nats.conf": configuration } },
     { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
     headlessService(stemhub),
-    // One server has no budget: it would block every drain for ever.
-    ...(queue.replicas > 1 ? [budget] : []),
+    ...(queue.replicas > 1 ? [disruptionBudget(metadata, selector)] : []),
     {
       apiVersion: "apps/v1",
       kind: "StatefulSet",
