@@ -3,8 +3,7 @@ import type { KubeApi } from "../../operator/runtime/api.ts";
 import type { Clock } from "../../operator/runtime/clock.ts";
 import { kinds } from "../../operator/runtime/kinds.ts";
 import type { Log } from "../../operator/runtime/log.ts";
-import type { KubeObject } from "../../operator/runtime/objects.ts";
-import { runWatch } from "../../operator/runtime/watch.ts";
+import { watchObject } from "../../operator/runtime/watch-object.ts";
 import { noRevocations, type Revocations, revocationsSchema } from "./revocations.ts";
 
 /** What works now, as far as the queue asks. */
@@ -51,24 +50,11 @@ export async function watchMode(
   of: { readonly namespace: string; readonly name: string },
   view: ModeView,
 ): Promise<void> {
-  const { log } = deps;
-  const take = (object: KubeObject) => {
-    if (object.metadata.name !== of.name) return;
+  await watchObject(deps, { kind: kinds.configMaps, ...of }, (object) => {
     try {
       view.take((object.data ?? {}) as Record<string, string>);
     } catch (error) {
-      log.error({ reason: String(error) }, "the mode cannot be read, the last one stands");
+      deps.log.error({ reason: String(error) }, "the mode cannot be read, the last one stands");
     }
-  };
-  const target = { kind: kinds.configMaps, namespace: of.namespace, fieldSelector: `metadata.name=${of.name}` };
-  await runWatch(deps, target, {
-    onList: (items) => {
-      for (const item of items) take(item);
-    },
-    onEvent: ({ type, object }) => {
-      if (type === "ADDED" || type === "MODIFIED") take(object);
-    },
-    onFailure: (error, delayMs) => log.warn({ reason: String(error), delayMs }, "the mode cannot be watched"),
-    onRecovery: () => log.info({}, "the mode is watched again"),
   });
 }
