@@ -1,4 +1,5 @@
 import { readSecret } from "../generated-secret.ts";
+import { publishedMode } from "../modes/published.ts";
 import { childNames, serviceHost } from "../names.ts";
 import { queuePorts } from "../queue/configuration.ts";
 import { desiredQueue } from "../queue/desired.ts";
@@ -17,9 +18,10 @@ export async function lookAtQueue(scope: Scope, { settings, log }: Deps): Promis
   const { name, namespace = "" } = stemhub.metadata;
   const names = childNames(name);
   const client = world.secrets.get(names.operatorClientTls);
-  const former = world.configMaps.find(({ metadata }) => metadata.name === names.mode);
-  const isNormal = readsNormal(former?.data);
-  if (!stemhub.spec.queue || !client || isNormal) return;
+  if (!stemhub.spec.queue || !client) return;
+  const configMap = world.configMaps.find(({ metadata }) => metadata.name === names.mode);
+  // Nothing can have been queued for it.
+  if (publishedMode(stemhub, configMap)?.capabilities.database.mode === "Normal") return;
   try {
     const summary = await askQueue({
       host: serviceHost(names.queue, namespace, settings.clusterDomain),
@@ -32,16 +34,6 @@ export async function lookAtQueue(scope: Scope, { settings, log }: Deps): Promis
     if (summary.queued > 0) scope.comeBackAfter(drainingPollMs);
   } catch (error) {
     log.warn({ name, reason: String(error) }, "the write queue does not say what waits");
-  }
-}
-
-/** Whether the database's published mode is Normal: nothing can have been queued for it. */
-function readsNormal(data: unknown): boolean {
-  try {
-    const text = (data as Record<string, string> | undefined)?.["mode.json"] ?? "{}";
-    return JSON.parse(text)?.capabilities?.database?.mode === "Normal";
-  } catch {
-    return false;
   }
 }
 
