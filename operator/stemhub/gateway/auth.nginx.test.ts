@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aModeDocument } from "../../../workloads/gateway/testing/mode.ts";
-import { freePort, TestNginx } from "../../../workloads/gateway/testing/nginx.ts";
+import { freePort, smallConfiguration, TestNginx } from "../../../workloads/gateway/testing/nginx.ts";
 import { claims, keySet, mint, secret, signers } from "../../../workloads/gateway/testing/token/mint.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
 import { accessLines, authDirectives, authFile, authLocations } from "./auth.ts";
@@ -33,15 +33,7 @@ class Gateway {
     const stemhub = aStemHub({ auth });
     const port = await freePort();
     const upstream = `proxy_pass http://127.0.0.1:${(component.address() as AddressInfo).port};`;
-    const configuration = `
-load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
-worker_processes 2;
-error_log /dev/stderr warn;
-pid /tmp/nginx.pid;
-events {}
-http {
-  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
-  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+    const configuration = smallConfiguration(`
   js_import gateway from /usr/local/lib/stemhub/gateway.js;
   js_shared_dict_zone zone=stemhub:4M;
   ${authDirectives(stemhub).join("\n  ")}
@@ -57,8 +49,7 @@ http {
     listen unix:/run/stemhub/nginx.sock;
     client_max_body_size 2m; client_body_buffer_size 2m;
     location = /hand-over { js_content gateway.handOver; }
-  }
-}`;
+  }`);
     const nginx = await TestNginx.prepare({
       configuration,
       files: { "gateway/auth.json": authFile(stemhub) ?? "", ...files },

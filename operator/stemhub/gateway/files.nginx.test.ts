@@ -10,7 +10,7 @@ import { ensurePrograms } from "../../../e2e/cluster/local/programs.ts";
 import { silentProgress } from "../../../e2e/progress.ts";
 import { amzDate, authorization, encodeKey } from "../../../workloads/gateway/njs/files/sigv4.ts";
 import { aModeDocument } from "../../../workloads/gateway/testing/mode.ts";
-import { freePort, TestNginx } from "../../../workloads/gateway/testing/nginx.ts";
+import { freePort, smallConfiguration, TestNginx } from "../../../workloads/gateway/testing/nginx.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
 import { fileDirectives, fileLocation, fileLocations, hasFiles, storageFile } from "./files.ts";
 import { problemLines } from "./problems.ts";
@@ -113,17 +113,9 @@ beforeAll(async () => {
   const [route] = routesOf(stemhub).filter(hasFiles);
   if (!route) throw new Error("no route of files");
   nginx = await TestNginx.prepare({
-    configuration: `
-load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
-worker_processes 2;
-error_log /dev/stderr warn;
-pid /tmp/nginx.pid;
-events {}
-http {
+    configuration: smallConfiguration(`
   access_log off;
   include /tmp/resolver.conf;
-  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
-  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
   js_import gateway from /usr/local/lib/stemhub/gateway.js;
   js_shared_dict_zone zone=stemhub:4M;
   js_set $stemhub_state gateway.state;
@@ -140,8 +132,7 @@ http {
   server {
     listen unix:/run/stemhub/nginx.sock;
     location = /hand-over { js_content gateway.handOver; }
-  }
-}`,
+  }`),
     files: {
       "gateway/storage.json": storageFile(stemhub) ?? "",
       "storage-credentials/accessKeyId": keys.accessKeyId,

@@ -1,19 +1,12 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { aModeDocument } from "../testing/mode.ts";
-import { freePort, TestNginx } from "../testing/nginx.ts";
+import { freePort, smallConfiguration, TestNginx } from "../testing/nginx.ts";
 
 /** The least that the module needs around it. */
-const configuration = (port: number) => `
-load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
-worker_processes 2;
-error_log /dev/stderr warn;
-pid /tmp/nginx.pid;
-events {}
-http {
+const configuration = (port: number) =>
+  smallConfiguration(`
   access_log off;
-  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
-  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
   js_import gateway from /usr/local/lib/stemhub/gateway.js;
   js_shared_dict_zone zone=stemhub:4M;
   js_shared_dict_zone zone=revoked:8M;
@@ -23,8 +16,7 @@ http {
     listen unix:/run/stemhub/nginx.sock;
     client_max_body_size 2m; client_body_buffer_size 2m;
     location = /hand-over { js_content gateway.handOver; }
-  }
-}`;
+  }`);
 
 let nginx: TestNginx;
 let port: number;

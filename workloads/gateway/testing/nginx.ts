@@ -24,6 +24,21 @@ export interface GatewayFiles {
   readonly buildModule?: (outfile: string) => Promise<void>;
 }
 
+/** A configuration of little more than some lines of its http block, for tests of a module or of a few directives. */
+export function smallConfiguration(http: string): string {
+  return `load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
+worker_processes 2;
+error_log /dev/stderr warn;
+pid /tmp/nginx.pid;
+events {}
+http {
+  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+${http}
+}
+`;
+}
+
 /**
  * The gateway's nginx with its njs, out of its image, as a process on this machine: in a mount namespace of its own where
  * the image is the root folder and what a pod mounts is this test's. The network is the machine's.

@@ -1,27 +1,20 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildNjs } from "../../build.ts";
-import { freePort, TestNginx } from "../../testing/nginx.ts";
+import { freePort, smallConfiguration, TestNginx } from "../../testing/nginx.ts";
 import { attackCases } from "../../testing/token/attack-cases.ts";
 import { ordinaryCases } from "../../testing/token/ordinary-cases.ts";
 
 /** The least that answers a case with what was decided. */
-const configuration = (port: number) => `
-load_module /usr/lib/nginx/modules/ngx_http_js_module.so;
-error_log /dev/stderr warn;
-pid /tmp/nginx.pid;
-events {}
-http {
+const configuration = (port: number) =>
+  smallConfiguration(`
   access_log off;
-  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
-  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
   js_import cases from /usr/local/lib/stemhub/gateway.js;
   server {
     listen 127.0.0.1:${port};
     client_body_buffer_size 64k;
     location / { js_content cases.decide; }
-  }
-}`;
+  }`);
 
 let nginx: TestNginx;
 let port: number;
