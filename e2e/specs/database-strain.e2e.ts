@@ -3,6 +3,7 @@ import { chooseCluster } from "../cluster/choose.ts";
 import { clientPod, connectionString, type DatabaseClient, databaseClient } from "../support/database.ts";
 import { accountOf, startLoad, untilInSync } from "../support/database-load.ts";
 import { eventually } from "../support/deadline.ts";
+import { memberPods, signalPostgres } from "../support/members.ts";
 import { condition, type SeenStemHub, untilStemHub } from "../support/ready.ts";
 import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
@@ -65,12 +66,8 @@ describe("given a writer and a reader", () => {
     await untilInSync(kubectl, "studio", 30_000);
     const load = await startLoad(kubectl, "studio", { image: image(), database });
     const { primary } = (await studio()).status?.database ?? {};
-    const standbys = (await kubectl.list("pods", "stemhub.dev/database=studio-db"))
-      .map(({ metadata }) => metadata.name)
-      .filter((name) => name !== primary);
-    const all = "p=$(head -n 1 /data/pg/postmaster.pid); kill -SIGNAL $p $(cat /proc/$p/task/$p/children)";
-    const signal = (name: string) =>
-      Promise.all(standbys.map((pod) => kubectl.exec(pod, ["bash", "-c", all.replace("SIGNAL", name)])));
+    const standbys = (await memberPods(kubectl, "studio")).filter((pod) => pod !== primary);
+    const signal = (name: "STOP" | "CONT") => Promise.all(standbys.map((pod) => signalPostgres(kubectl, pod, name)));
     const began = performance.now();
     await signal("STOP");
     try {

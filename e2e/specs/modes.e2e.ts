@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ModeDocument } from "../../operator/api/mode-document.ts";
 import { type Echo, echoComponent } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
-import { memberPods } from "../support/members.ts";
+import { memberPods, signalPostgres } from "../support/members.ts";
 import { modeOf, refusal, untilMode } from "../support/mode.ts";
 import { untilStemHub } from "../support/ready.ts";
 import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
@@ -146,10 +146,7 @@ test("given storage that does not work, then uploads are refused with a way to g
 test("given standbys that hang, so that no write is acknowledged, then reads go on, writes are refused within seconds, and it heals", async () => {
   const { primary } = (await untilStemHub(kubectl, "studio")).status?.database ?? {};
   const standbys = (await memberPods(kubectl, "studio")).filter((pod) => pod !== primary);
-  const signal = (name: "STOP" | "CONT") => {
-    const all = `for p in /proc/[0-9]*; do grep -qsa '^postgres' $p/cmdline && kill -${name} "\${p#/proc/}"; done; true`;
-    return Promise.all(standbys.map((pod) => kubectl.exec(pod, ["bash", "-c", all])));
-  };
+  const signal = (name: "STOP" | "CONT") => Promise.all(standbys.map((pod) => signalPostgres(kubectl, pod, name)));
   const began = performance.now();
   await signal("STOP");
   try {

@@ -1,9 +1,9 @@
-import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { GatewayClient } from "../support/gateway.ts";
 import { refusal, untilMode } from "../support/mode.ts";
 import { untilStemHub } from "../support/ready.ts";
+import { secretToken, signedIn } from "../support/sign-in.ts";
 import { echoStemHub, inNamespace } from "../support/suite.ts";
 
 /* Writes that come while the database takes none: kept, applied once and in order, and told. */
@@ -122,11 +122,6 @@ function write(user: string, key: string) {
   return { method: "POST", headers, body: { title: key } } as const;
 }
 
-/** Signed in by a token of HS256. */
-function as(sub: string): { readonly headers: Readonly<Record<string, string>> } {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const exp = Math.floor(Date.now() / 1_000) + 3_600;
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ iss: "tests", sub, exp })}`;
-  const signature = createHmac("sha256", secret).update(signed).digest("base64url");
-  return { headers: { authorization: `Bearer ${signed}.${signature}` } };
+function as(sub: string) {
+  return signedIn(secretToken(secret, { sub }));
 }

@@ -4,7 +4,7 @@ import { type Echo, echoComponent } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
 import { refusal, untilMode } from "../support/mode.ts";
 import { untilStemHub } from "../support/ready.ts";
-import { SigningKey } from "../support/sign-in.ts";
+import { SigningKey, signedIn } from "../support/sign-in.ts";
 import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
 /* Whose a request is: verified at the gateway, also while the sign-in service is away. */
@@ -37,7 +37,7 @@ beforeAll(async () => {
   await untilStemHub(kubectl, "studio");
   gateway = await GatewayClient.open(kubectl, "studio");
   await eventually("the gateway has the keys", 30_000, async () => {
-    return (await gateway.request("/mine/songs", as(key.token()))).status === 200;
+    return (await gateway.request("/mine/songs", signedIn(key.token()))).status === 200;
   });
 }, 180_000);
 
@@ -45,7 +45,7 @@ afterAll(() => gateway?.close());
 
 describe("a route for users", () => {
   test("tells the app who it is, and nobody can say so themselves", async () => {
-    const { headers } = as(key.token({ sub: "ada" }));
+    const { headers } = signedIn(key.token({ sub: "ada" }));
     const echo = (
       await gateway.expect(200, "/mine/songs", { headers: { ...headers, "x-stemhub-user": "bob" } })
     ).json<Echo>();
@@ -57,7 +57,7 @@ describe("a route for users", () => {
     ["with a token that has ended", () => key.token({ exp: Math.floor(Date.now() / 1_000) - 3_600 })],
     ["with a token of another key of the same name", () => new SigningKey("first").token()],
   ])("%s it answers 401, in words", async (_, token) => {
-    const answer = await gateway.expect(401, "/mine/songs", as(token()));
+    const answer = await gateway.expect(401, "/mine/songs", signedIn(token()));
     expect(answer.headers["www-authenticate"]).toMatch(/^Bearer/);
     expect(answer.json()).toMatchObject({ status: 401, detail: expect.stringMatching(/\w+ \w+/) });
   });
@@ -70,16 +70,12 @@ describe("a route for users", () => {
 test("given a sign-in service that fails, then who is signed in works on, signing in says why not, and nothing critical is done", async () => {
   await gateway.expect(200, "/sign-in/fail/15", { method: "POST" });
   await untilMode(gateway, "without auth", 15_000, ({ capabilities }) => capabilities.auth.mode !== "Normal");
-  await gateway.expect(200, "/mine/songs", { ...as(key.token()), method: "POST", body: { title: "Blue Room" } });
+  await gateway.expect(200, "/mine/songs", { ...signedIn(key.token()), method: "POST", body: { title: "Blue Room" } });
   expect(refusal(await gateway.expect(503, "/sign-in/", { method: "POST" }))).toMatchObject({
     detail: notice,
     capability: "auth",
   });
-  refusal(await gateway.expect(503, "/payments/1", as(key.token())));
+  refusal(await gateway.expect(503, "/payments/1", signedIn(key.token())));
   await untilMode(gateway, "Normal again", 60_000, ({ mode }) => mode === "Normal");
-  await gateway.expect(200, "/payments/1", as(key.token()));
+  await gateway.expect(200, "/payments/1", signedIn(key.token()));
 }, 120_000);
-
-function as(token: string | undefined): { readonly headers: Record<string, string> } {
-  return { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } };
-}

@@ -1,4 +1,5 @@
 import type { Kubectl } from "./kubectl.ts";
+import { signalPostgres } from "./members.ts";
 import { signalMainProcess } from "./node-process.ts";
 
 /** Three instances under Patroni that faults happen to: a StemHub's, or others with the same image. */
@@ -56,10 +57,7 @@ export const databaseFaults: readonly Fault[] = [
     // Its lock runs out (ttl), then kubelet gives up its Patroni, which waits for an answer, and it starts afresh.
     wholeWithinSeconds: 150,
     told: "NotAnswering",
-    happens: async ({ kubectl }, primary) => {
-      const stop = "p=$(head -n 1 /data/pg/postmaster.pid); kill -STOP $p $(cat /proc/$p/task/$p/children)";
-      await kubectl.exec(primary, ["bash", "-c", stop]);
-    },
+    happens: ({ kubectl }, primary) => signalPostgres(kubectl, primary, "STOP"),
   },
   {
     name: "sigkill-patroni",

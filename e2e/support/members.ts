@@ -22,6 +22,12 @@ export async function memberPods(kubectl: Kubectl, stemhub: string): Promise<str
   return (await kubectl.list("pods", `stemhub.dev/database=${stemhub}-db`)).map(({ metadata }) => metadata.name).sort();
 }
 
+/** Lets the PostgreSQL of a pod hang while it runs, or go on: its server and all that it has forked, and not Patroni. */
+export async function signalPostgres(kubectl: Kubectl, pod: string, signal: "STOP" | "CONT"): Promise<void> {
+  const script = `p=$(head -n 1 /data/pg/postmaster.pid); kill -${signal} $p $(cat /proc/$p/task/$p/children)`;
+  await kubectl.exec(pod, ["bash", "-c", script]);
+}
+
 /** What members said of themselves over some time. */
 export interface Watched {
   /** Those that were primary at some moment. */

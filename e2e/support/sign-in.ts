@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 
 /** Claims that a token has unless others are given; times as seconds since 1970. */
 export interface Claims {
@@ -20,10 +20,25 @@ export class SigningKey {
     this.jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" }] });
   }
 
-  /** A token of an hour, of the issuer `tests`. */
-  token({ sub = "ada", exp = Math.floor(Date.now() / 1_000) + 3_600 }: Claims = {}): string {
-    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-    const signed = `${part({ alg: "RS256", kid: this.#kid, typ: "JWT" })}.${part({ iss: "tests", sub, exp })}`;
-    return `${signed}.${sign("sha256", Buffer.from(signed), this.#key).toString("base64url")}`;
+  token(claims: Claims = {}): string {
+    return tokenOf({ alg: "RS256", kid: this.#kid }, claims, (text) => sign("sha256", Buffer.from(text), this.#key));
   }
+}
+
+/** A token of HS256. */
+export function secretToken(secret: string, claims: Claims = {}): string {
+  return tokenOf({ alg: "HS256" }, claims, (text) => createHmac("sha256", secret).update(text).digest());
+}
+
+/** The request header of who is signed in by a token; none without one. */
+export function signedIn(token: string | undefined): { readonly headers: Readonly<Record<string, string>> } {
+  return { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } };
+}
+
+/** Of an hour, and of the issuer `tests`. */
+function tokenOf(header: object, claims: Claims, signatureOf: (text: string) => Buffer): string {
+  const { sub = "ada", exp = Math.floor(Date.now() / 1_000) + 3_600 } = claims;
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ ...header, typ: "JWT" })}.${part({ iss: "tests", sub, exp })}`;
+  return `${signed}.${signatureOf(signed).toString("base64url")}`;
 }
