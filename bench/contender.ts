@@ -105,7 +105,9 @@ export async function patroniContender(
         sql: async (statement) =>
           (await kubectl.exec(name, ["bash", "-c", script, "sql", connection], { input: statement })).trim(),
       };
-      await eventually(`${scope}-rw answers`, 15_000, async () => (await client.sql("SELECT 1")) === "1");
+      // Patroni's label may be newer than what kube-proxy follows: for a moment it still leads to a former primary.
+      const leads = async () => (await client.sql("SELECT NOT pg_is_in_recovery()")) === "t";
+      await eventually(`${scope}-rw leads to the primary`, 15_000, leads);
       await client.sql(emptyLedger);
       return client;
     },
