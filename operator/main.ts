@@ -23,6 +23,8 @@ import { watchPlacement } from "./stemhub/nodes/leader-placement.ts";
 import { leaseKind, nodeLeaseNamespace, watchNodes } from "./stemhub/nodes/watch.ts";
 import { authorityOf } from "./stemhub/phases/mode-probes.ts";
 import { watchDatabases } from "./stemhub/postgres/probe/watch.ts";
+import { createQueueMetrics } from "./stemhub/queue/metrics.ts";
+import { watchQueues } from "./stemhub/queue/watch.ts";
 import { reconcileStemHub } from "./stemhub/reconcile.ts";
 
 /** Wires the operator together. The only place that reads flags, environment and signals. */
@@ -32,6 +34,7 @@ async function main(): Promise<void> {
   const clock = systemClock;
   const metrics = createMetrics();
   const modeMetrics = createModeMetrics(metrics.registry, clock);
+  const queueMetrics = createQueueMetrics(metrics.registry);
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     process.once(name, () => {
@@ -87,6 +90,7 @@ async function main(): Promise<void> {
       const databases = watchDatabases({ clock, log, signal: leadership.signal });
       const readAuthority = (namespace: string, name: string) => authorityOf(namespace, name, leadership);
       const auth = watchAuth({ clock, log, signal: leadership.signal, readAuthority });
+      const queues = watchQueues({ clock, log, signal: leadership.signal, metrics: queueMetrics });
       const { measured } = modeMetrics;
       const modes = {
         watch: watchModes({ clock, log, signal: leadership.signal, measured, busyness: busyness(clock) }),
@@ -128,13 +132,15 @@ async function main(): Promise<void> {
             databases.onNews(reconcile),
             modes.watch.onNews(reconcile),
             auth.onNews(reconcile),
+            queues.onNews(reconcile),
           ];
           return () => {
             for (const end of unsubscribe) end();
           };
         },
         ownerOf: (object) => object.metadata.labels?.[stemhubLabel],
-        reconcile: (key, deps) => reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases, auth, modes }),
+        reconcile: (key, deps) =>
+          reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases, auth, modes, queues }),
         clock,
         log,
         signal: leadership.signal,

@@ -109,6 +109,20 @@ const warningSchema = z
 /** Something that strains the database. */
 export type DatabaseWarning = z.output<typeof warningSchema>;
 
+const queueSchema = z
+  .object({
+    pending: count("Writes that wait or are being sent."),
+    deadLetters: count(
+      "Writes that could not be applied and wait for a person: node main.ts dead-letters list, in a pod of the queue.",
+    ),
+    oldest: text("When the oldest write that waits was accepted, as RFC 3339; absent while none waits.", 32).optional(),
+    asOf: text("When these were counted, as RFC 3339. Numbers that only move are written every half minute.", 32),
+  })
+  .meta(field("The write queue, as it said last."));
+
+/** What waits in the write queue. */
+export type QueueStatus = z.output<typeof queueSchema>;
+
 /** What the operator reports. */
 export const statusSchema = z
   .object({
@@ -169,6 +183,7 @@ export const statusSchema = z
       .meta(field("The members of the database."))
       .optional(),
     modes: modesStatusSchema.optional(),
+    queue: queueSchema.optional(),
     components: z
       .array(
         z

@@ -164,3 +164,44 @@ describe("given a StemHub that is being made", { timeout: 30_000 }, () => {
     stop();
   });
 });
+
+describe("given a StemHub with a write queue", { timeout: 30_000 }, () => {
+  const studio = () => aStemHub({ queue: {} });
+  const statusOf = async (server: MemoryApiServer) =>
+    ((await server.client().get(stemhubKind, "music", "studio")) as unknown as StemHub).status?.queue;
+  const summary = { queued: 7, aggregates: 3, inFlight: 1, deadLetters: 2, oldestSeconds: 40 };
+
+  test("when it has dead letters, then status and one event say so, and the next pass writes nothing", async () => {
+    const { server, queue, pass, stop } = await platform(studio());
+    await pass();
+    queue.summary = summary;
+    await pass();
+    expect(await statusOf(server)).toEqual({
+      pending: 7,
+      deadLetters: 2,
+      oldest: "2025-12-31T23:59:20.000Z",
+      asOf: "2026-01-01T00:00:00.000Z",
+    });
+    const events = [...server.objects.values()].filter(({ reason }) => reason === "DeadLetters");
+    expect(events.map(({ note }) => note)).toEqual([
+      "2 queued writes were not applied, 2 in all wait for a person. List them: kubectl -n music exec " +
+        "deploy/studio-queue -- node main.ts dead-letters list. Then, by their ids: kubectl -n music exec " +
+        "deploy/studio-queue -- node main.ts dead-letters retry ID..., or for good: kubectl -n music exec " +
+        "deploy/studio-queue -- node main.ts dead-letters drop ID...",
+    ]);
+    await settle();
+    expect((await pass()).writes).toEqual([]);
+    stop();
+  });
+
+  test("when it does not answer, then what it said last stays in the status", async () => {
+    const { server, queue, pass, stop } = await platform(studio());
+    await pass();
+    queue.summary = summary;
+    await pass();
+    queue.summary = undefined;
+    await pass();
+    expect(await statusOf(server)).toMatchObject({ pending: 7, deadLetters: 2 });
+    stop();
+  });
+});

@@ -1,3 +1,4 @@
+import type { QueueSummary } from "../api/queue-configuration.ts";
 import type { DatabaseWarning, RebuildStatus, RotationStatus, StemHub, SwitchoverStatus } from "../api/stemhub.ts";
 import { type ApplyDeps, applyIfChanged } from "../runtime/apply.ts";
 import type { ReconcileDeps } from "../runtime/controller.ts";
@@ -17,6 +18,7 @@ import type { Findings } from "./postgres/probe/findings.ts";
 import type { DatabaseWatch } from "./postgres/probe/watch.ts";
 import { recentRebuilds } from "./postgres/rebuild.ts";
 import type { SwitchoverWish } from "./postgres/switchover.ts";
+import type { QueueWatch } from "./queue/watch.ts";
 import type { Rollout } from "./release/rollout.ts";
 
 /** What a pass may use: the runtime's parts, and what was set from outside. */
@@ -26,6 +28,7 @@ export interface Deps extends ReconcileDeps {
   readonly nodes: NodeWatch;
   readonly databases: DatabaseWatch;
   readonly auth: AuthWatch;
+  readonly queues: QueueWatch;
   readonly modes: { readonly watch: ModeWatch; readonly lifts: Lifts; readonly metrics: ModeMetrics };
 }
 
@@ -53,8 +56,11 @@ export interface Scope {
   warnings: readonly DatabaseWarning[];
   /** Somebody has set the mode ReadOnly by hand, for a time that has not passed. */
   readonly readOnlyChosen: boolean;
-  /** What waits in the write queue; undefined where there is none, or where it does not answer. */
-  queue: { readonly pending: number } | undefined;
+  /**
+   * What waits in the write queue, as it says now where that decides the mode, else as it said last; undefined where there
+   * is none, or where it does not answer.
+   */
+  queue: QueueSummary | undefined;
   /** What works now; undefined where the modes phase got no further. */
   mode: ModeDecision | undefined;
   /** Why a change needs another primary, if one does. */

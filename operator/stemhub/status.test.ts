@@ -128,11 +128,11 @@ test("given members that are to leave, then Ready is Unknown until they have", (
 describe("events", () => {
   const ready = compute(aStemHub());
   test("none where nothing changed", () => {
-    expect(statusEvents(ready, ready)).toEqual([]);
+    expect(statusEvents(withStatus(ready), ready)).toEqual([]);
   });
   test("a warning for what became bad, once for each condition", () => {
     const world = { ...healthy, topology: { ...healthy.topology, primary: undefined } };
-    const events = statusEvents(ready, compute(withStatus(ready), world));
+    const events = statusEvents(withStatus(ready), compute(withStatus(ready), world));
     expect(events.map((event) => `${event.type} ${event.reason}`)).toEqual(["Warning NoPrimary", "Warning NoPrimary"]);
   });
   test("one for each step of a switchover, a warning where it came to nothing", () => {
@@ -141,17 +141,17 @@ describe("events", () => {
       const switchover = { cause: "Annotation" as const, request: "any", phase, since, message: `${phase}.` };
       return { ...ready, database: { instances: 3, ready: 3, inSync: 3, summary: "3/3 in sync", switchover } };
     };
-    expect(statusEvents(ready, told("Requested"))).toEqual([
+    expect(statusEvents(withStatus(ready), told("Requested"))).toEqual([
       { type: "Normal", reason: "SwitchoverRequested", note: "Requested." },
     ]);
-    expect(statusEvents(told("Requested"), told("Failed"))).toMatchObject([
+    expect(statusEvents(withStatus(told("Requested")), told("Failed"))).toMatchObject([
       { type: "Warning", reason: "SwitchoverFailed" },
     ]);
-    expect(statusEvents(told("Failed"), told("Failed"))).toEqual([]);
+    expect(statusEvents(withStatus(told("Failed")), told("Failed"))).toEqual([]);
   });
   test("no warning for a beginning", () => {
     const world = { ...healthy, topology: noTopology, deployments: [] };
-    const events = statusEvents(undefined, compute(aStemHub(), world));
+    const events = statusEvents(aStemHub(), compute(aStemHub(), world));
     expect(events.filter((event) => event.type === "Warning").map((event) => event.reason)).toEqual([]);
   });
 });

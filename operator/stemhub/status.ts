@@ -1,4 +1,5 @@
 import type { ModesStatus } from "../api/modes.ts";
+import type { QueueSummary } from "../api/queue-configuration.ts";
 import {
   componentsOf,
   type DatabaseWarning,
@@ -28,6 +29,7 @@ import {
   databaseRedundant,
   databaseSummary,
 } from "./postgres/verdicts.ts";
+import { deadLetterEvents, queueStatus } from "./queue/report.ts";
 import { type Failure, readiness } from "./readiness.ts";
 import { type ReleaseFacts, releaseProgressing, releaseStatus } from "./release/rollout.ts";
 import type { ReleaseFindings } from "./scope.ts";
@@ -43,6 +45,8 @@ export interface StatusInput {
   readonly findings?: Findings | undefined;
   readonly warnings?: readonly DatabaseWarning[];
   readonly modes?: ModesStatus | undefined;
+  /** What the write queue said; undefined where it did not answer. */
+  readonly queue?: QueueSummary | undefined;
   readonly failure: Failure | undefined;
   readonly now: number;
 }
@@ -90,6 +94,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
   const volumeSize = smallestVolume(volumes);
   const change =
     databaseChange(facts, decideRestart({ ...facts, switchoverUnderWay })) ?? decideGrowth(volumes).waiting;
+  const queue = stemhub.spec.queue && queueStatus(stemhub.status?.queue, input.queue, now);
   const verdicts = [
     ...readiness({ ...judged, databaseChange: change, releaseFailed, failure, starting: isStarting(input.modes) }),
     ...Object.values(judged),
@@ -112,6 +117,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
       ...(rebuilds.length > 0 ? { rebuilds: [...rebuilds] } : {}),
     },
     ...(input.modes ? { modes: input.modes } : {}),
+    ...(queue ? { queue } : {}),
     components: componentStatuses(app),
     gateway: { url: gatewayUrl(stemhub) },
   };
@@ -138,8 +144,9 @@ export function announcedStatus(stemhub: StemHub, now: number): StemHubStatus | 
   };
 }
 
-/** Events for what changed between two statuses: conditions whose status or reason is another, and a switchover. */
-export function statusEvents(before: StemHubStatus | undefined, after: StemHubStatus): EventDetails[] {
+/** Events for what changed between a StemHub's status and the next one: conditions that are another, a switchover, … */
+export function statusEvents(stemhub: StemHub, after: StemHubStatus): EventDetails[] {
+  const before = stemhub.status;
   return [
     ...conditionEvents(before, after),
     ...switchoverEvents(before?.database, after.database),
@@ -147,6 +154,7 @@ export function statusEvents(before: StemHubStatus | undefined, after: StemHubSt
     ...rebuildEvents(before?.database, after.database),
     ...warningEvents(before?.database, after.database),
     ...flipEvents(before?.modes, after.modes),
+    ...deadLetterEvents(stemhub, before?.queue, after.queue),
   ];
 }
 

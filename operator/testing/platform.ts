@@ -1,4 +1,6 @@
 import { stemhubKind } from "../api/kinds.ts";
+import type { QueueSummary } from "../api/queue-configuration.ts";
+import { TransientError } from "../runtime/errors.ts";
 import { createRecorder } from "../runtime/events.ts";
 import { silentLog } from "../runtime/log.ts";
 import { createMetrics } from "../runtime/metrics.ts";
@@ -15,6 +17,8 @@ import { watchModes } from "../stemhub/modes/watch.ts";
 import { nodeKind } from "../stemhub/nodes/cordon.ts";
 import type { NodeWatch } from "../stemhub/nodes/watch.ts";
 import { type DatabaseWatch, type DatabaseWatchOptions, watchDatabases } from "../stemhub/postgres/probe/watch.ts";
+import { createQueueMetrics } from "../stemhub/queue/metrics.ts";
+import { watchQueues } from "../stemhub/queue/watch.ts";
 import { reconcileStemHub } from "../stemhub/reconcile.ts";
 import { FakeClock } from "./clock.ts";
 import { MemoryApiServer } from "./memory-api.ts";
@@ -67,6 +71,15 @@ export async function platform(
   const databases = network ? watchDatabases({ ...shared, random: () => 0.5, network }) : unasked;
   const fetched: { documents: AuthDocuments } = { documents: {} };
   const auth: AuthWatch = { aim: () => undefined, keysOf: () => fetched.documents, onNews: () => () => undefined };
+  const queue: { summary: QueueSummary | undefined } = { summary: undefined };
+  const queues = watchQueues({
+    ...shared,
+    metrics: createQueueMetrics(createMetrics().registry),
+    ask: async () => {
+      if (!queue.summary) throw new TransientError("the write queue does not answer");
+      return queue.summary;
+    },
+  });
   const modes = {
     watch: watchModes({ ...shared, random: () => 0.5 }),
     lifts: new Lifts(clock),
@@ -76,10 +89,10 @@ export async function platform(
   const { namespace = "", name } = stemhub.metadata;
   const pass = async () => {
     server.calls.length = 0;
-    const deps = { ...shared, cache, settings, recorder, nodes, databases, auth, modes };
+    const deps = { ...shared, cache, settings, recorder, nodes, databases, auth, modes, queues };
     const result = await reconcileStemHub({ namespace, name }, deps).catch((error: unknown) => error);
     await recorder.flush();
     return { result, writes: server.calls.filter(({ verb }) => !["get", "list", "watch"].includes(verb)) };
   };
-  return { clock, server, fetched, databases, modes, pass, stop: () => stop.abort() };
+  return { clock, server, fetched, queue, queues, databases, modes, pass, stop: () => stop.abort() };
 }

@@ -81,7 +81,7 @@ function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFa
       dawParsing: stemhub.spec.dawParsing !== undefined,
       auth: components.has("auth"),
     },
-    queue: scope.queue,
+    queue: scope.queue && { pending: scope.queue.queued },
     settings: stemhub.spec.modes,
     now: clock.now(),
   };
