@@ -1,6 +1,10 @@
 import type { KubeObject, ObjectMeta } from "../runtime/objects.ts";
 
-/** A drain may take one of a part's pods at a time. */
+/**
+ * A drain may take one of a part's pods at a time. Nothing for a part that has one pod: a budget of one protects nothing
+ * while that is ready, and holds up a drain while it is not, since Kubernetes evicts a pod that is not ready only where
+ * some other one must be.
+ */
 export function disruptionBudget(metadata: ObjectMeta, matchLabels: Readonly<Record<string, string>>): KubeObject {
   const spec = { maxUnavailable: 1, selector: { matchLabels } };
   return { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata, spec };

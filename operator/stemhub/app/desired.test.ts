@@ -23,7 +23,7 @@ test("given an api of two, then it has an account, a Service, a budget and a Dep
   ]);
 });
 
-test("given a single replica, then it has no budget, which would block every drain", () => {
+test("given a single replica, then it has no budget, which would protect nothing", () => {
   expect(kindsOf(desired({ components: { api: { replicas: { min: 1 } } } }))).not.toContain(
     "PodDisruptionBudget studio-api",
   );

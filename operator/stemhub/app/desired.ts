@@ -58,7 +58,7 @@ function service(stemhub: StemHub, name: ComponentName, component: Component): K
   };
 }
 
-/** One pod may be away at a time. A single pod has no budget: one would block every drain for ever. */
+/** One pod may be away at a time. A single pod has no budget, which would protect nothing. */
 function componentBudget(stemhub: StemHub, name: ComponentName, component: Component): KubeObject[] {
   if (component.replicas.min === 1) return [];
   return [

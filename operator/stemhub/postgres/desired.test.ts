@@ -115,7 +115,7 @@ test("given volumes that are still to grow, then the template is as it was made,
 describe("given one instance, when its database is desired", () => {
   const stemhub = aStemHub({ database: { instances: 1 } });
 
-  test("then it has no disruption budget: one would block every drain for ever", () => {
+  test("then it has no disruption budget, which would protect nothing", () => {
     expect(find(stemhub, "PodDisruptionBudget", "studio-db")).toBeUndefined();
   });
 

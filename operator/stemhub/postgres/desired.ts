@@ -45,7 +45,7 @@ export function desiredDatabase(input: DatabaseInput): KubeObject[] {
   ];
 }
 
-/** One member may be away at a time. A single instance has no budget: one would block every drain for ever. */
+/** One member may be away at a time. A single instance has no budget, which would protect nothing. */
 function memberBudget(stemhub: StemHub): KubeObject[] {
   if (stemhub.spec.database.instances === 1) return [];
   const names = childNames(stemhub.metadata.name);

@@ -91,7 +91,7 @@ describe("given a queue of three servers", () => {
   });
 });
 
-test("given a queue of one server, then no budget holds up a drain, and it is no cluster", async () => {
+test("given a queue of one server, then it has no budget, which would protect nothing, and it is no cluster", async () => {
   const all = await objects({ replicas: 1 });
   expect(find(all, "PodDisruptionBudget", "studio-queue-nats")).toBeUndefined();
   const data = find(all, "ConfigMap", "studio-queue-nats")?.data as Record<string, string>;
