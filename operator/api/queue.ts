@@ -71,6 +71,16 @@ export const queueSchema = z
       })
       .prefault({})
       .meta(field("Bounds of what waits.")),
+    drainSeconds: z
+      .int()
+      .min(10)
+      .max(3_600)
+      .default(300)
+      .meta(
+        field(
+          "Seconds that the database may be Draining once it takes writes again: so long, writes of what has some queued are queued behind them. After that the mode is Normal and what is left is applied beside new writes, which may overtake it.",
+        ),
+      ),
     resources: resources(
       "Requests and limits of each server and of the queue's pods; absent: 20m, 96Mi, at most 512Mi.",
     ).optional(),

@@ -33,7 +33,9 @@ const someMoment = fc.record({
     volumeFull: fc.option(fc.constant("full"), { nil: undefined, freq: 5 }),
     liftedForMs: fc.option(fc.integer({ min: 0, max: 10_000 }), { nil: undefined }),
   }),
-  queue: fc.option(fc.record({ pending: fc.integer({ min: 0, max: 2 }) }), { nil: undefined }),
+  queue: fc.option(fc.record({ pending: fc.integer({ min: 0, max: 2 }), drainMs: fc.constantFrom(10_000, 300_000) }), {
+    nil: undefined,
+  }),
 });
 const someOverride = fc.record({
   mode: fc.constantFrom("Normal", "Degraded", "ReadOnly", "Unavailable"),

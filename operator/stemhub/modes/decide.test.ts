@@ -12,7 +12,7 @@ import {
   whenAfter,
 } from "../../testing/modes.ts";
 import { changeMs, isolatedMs, liftMs, silenceMs } from "./causes.ts";
-import { decideModes, drainMs, type ModeFacts } from "./decide.ts";
+import { decideModes, type ModeFacts } from "./decide.ts";
 import { flapWindowMs } from "./dwell.ts";
 
 describe("given all was Normal, when", () => {
@@ -126,13 +126,15 @@ describe("given the database was read-only", () => {
   });
 
   test("when it takes writes again and some are queued, then they go first, for a bounded time", () => {
-    const draining = next(lost, 500, {}, { queue: { pending: 7 } });
+    const drainMs = 60_000;
+    const waiting = (pending: number) => ({ queue: { pending, drainMs } });
+    const draining = next(lost, 500, {}, waiting(7));
     expect(modesOf(draining)).toEqual(["Degraded", "Draining", "QueuedWrites"]);
     expect(draining.reviewInMs).toBe(drainMs);
-    expect(modesOf(next(draining, 500, {}, { queue: { pending: 0 } }))[0]).toBe("Normal");
+    expect(modesOf(next(draining, 500, {}, waiting(0)))[0]).toBe("Normal");
     expect(modesOf(next(draining, 500, {}, { queue: undefined }))[0]).toBe("Normal");
-    expect(modesOf(next(draining, drainMs - 1, {}, { queue: { pending: 1 } }))[0]).toBe("Degraded");
-    expect(modesOf(next(draining, drainMs, {}, { queue: { pending: 1 } }))[0]).toBe("Normal");
+    expect(modesOf(next(draining, drainMs - 1, {}, waiting(1)))[0]).toBe("Degraded");
+    expect(modesOf(next(draining, drainMs, {}, waiting(1)))[0]).toBe("Normal");
   });
 
   test("when its disk has room again, then users wait until PostgreSQL has heard of it", () => {

@@ -24,8 +24,11 @@ export interface ModeFacts {
   readonly database: DatabaseCauseFacts;
   /** Capabilities that the spec has. */
   readonly uses: Readonly<Record<Exclude<Capability, "database">, boolean>>;
-  /** Writes that wait to be applied; undefined where there is no queue, or where it does not answer. */
-  readonly queue: { readonly pending: number } | undefined;
+  /**
+   * Writes that wait to be applied, and how long new ones may have to wait for them; undefined where there is no queue, or
+   * where it does not answer.
+   */
+  readonly queue: { readonly pending: number; readonly drainMs: number } | undefined;
   readonly settings: Modes;
   /** Wall time. Units: ms since 1970. */
   readonly now: number;
@@ -41,9 +44,6 @@ export interface ModeDecision {
   /** When time alone may change the decision. Units: ms from now. */
   readonly reviewInMs: number | undefined;
 }
-
-/** A poison write, or a queue that stands still, keeps nobody from Normal for longer. */
-export const drainMs = 300_000;
 
 /** What users read while queued writes are applied. */
 export const drainingMessage = "Changes that were saved for later are being applied";
@@ -161,7 +161,10 @@ function worstOf(causes: readonly Cause[], before: { mode: AnyMode; reason: stri
   return worst;
 }
 
-/** A database that takes writes again after it did not lets the queued ones go first, for a while. */
+/**
+ * A database that takes writes again after it did not lets the queued ones go first, for a while: a poison write, or a queue
+ * that stands still, keeps nobody from Normal for longer than drainMs.
+ */
 function drained(
   capability: Capability,
   wanted: CapabilityDecision,
@@ -172,8 +175,8 @@ function drained(
   if (!queue || queue.pending === 0) return wanted;
   const drainingMs = before.mode === "Draining" ? now - Date.parse(before.since) : 0;
   // Negative when the clock was set back: then nobody knows for how long, and Normal it is.
-  if (drainingMs < 0 || drainingMs >= drainMs) return wanted;
-  return { mode: "Draining", reason: "QueuedWrites", reviewInMs: drainMs - drainingMs };
+  if (drainingMs < 0 || drainingMs >= queue.drainMs) return wanted;
+  return { mode: "Draining", reason: "QueuedWrites", reviewInMs: queue.drainMs - drainingMs };
 }
 
 /** The whole, by its parts. */

@@ -81,7 +81,8 @@ function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFa
       dawParsing: stemhub.spec.dawParsing !== undefined,
       auth: components.has("auth"),
     },
-    queue: scope.queue && { pending: scope.queue.queued },
+    queue: stemhub.spec.queue &&
+      scope.queue && { pending: scope.queue.queued, drainMs: stemhub.spec.queue.drainSeconds * 1_000 },
     settings: stemhub.spec.modes,
     now: clock.now(),
   };
