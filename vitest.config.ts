@@ -46,6 +46,9 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          // A fresh world for each file took as long as the tests. Whatever a file leaves behind is that file's defect.
+          isolate: false,
+          maxWorkers: "100%",
           include: ["{operator,workloads,e2e,bench,charts}/**/*.test.ts"],
           exclude: [
             "**/*.apiserver.test.ts",
