@@ -44,7 +44,14 @@ export const volumesOnlyGrow: CelRule = (() => {
 /** Parameters that the operator or Patroni sets, since a promise stands on each. */
 const managedParameters = [
   ...["allow_alter_system", "archive_cleanup_command", "archive_command", "archive_library", "archive_mode"],
-  ...["cluster_name", "config_file", "data_directory", "default_transaction_read_only", "external_pid_file"],
+  ...[
+    "archive_timeout",
+    "cluster_name",
+    "config_file",
+    "data_directory",
+    "default_transaction_read_only",
+    "external_pid_file",
+  ],
   ...["fsync", "full_page_writes", "hba_file", "hot_standby", "ident_file", "listen_addresses", "log_destination"],
   ...["log_directory", "log_filename", "log_line_prefix", "logging_collector", "max_replication_slots"],
   ...["max_slot_wal_keep_size", "max_wal_senders", "password_encryption", "port", "primary_conninfo"],

@@ -38,6 +38,13 @@ afterAll(async () => {
   await server?.stop();
 });
 
+const repository = (more: object = {}) => ({
+  endpoint: "https://s3.example",
+  bucket: "backup",
+  credentialsSecret: { name: "s3" },
+  ...more,
+});
+
 function stemhub(name: string, spec: WrittenSpec): KubeObject {
   return { apiVersion: "stemhub.dev/v1alpha1", kind: "StemHub", metadata: { name, namespace: "default" }, spec };
 }
@@ -126,6 +133,13 @@ describe("given a StemHub, when an edit would break it, then it is refused and t
       "keep the former value",
     ],
     ["another-major", {}, { "database.version": 18 }, "database.version cannot change", "make a new StemHub"],
+    [
+      "another-passphrase",
+      { backup: { repository: repository() } },
+      { backup: { repository: repository({ encryptionSecret: { name: "mine" } }) } },
+      "backup.repository.encryptionSecret cannot change",
+      "name another path or bucket",
+    ],
   ])("%s", async (name, before, after, field, says) => {
     const first = await apply(stemhub(name, withFields(minimalSpec(), before)));
     expect(first.status).toBe(201);
@@ -145,6 +159,13 @@ describe("given a StemHub, when an edit would break it, then it is refused and t
     ["one replica instead of two", {}, { "components.api": { replicas: { min: 1 } } }],
     ["a larger volume", { "database.storage": { size: "20Gi" } }, { "database.storage": { size: 32212254720 } }],
     ["a way of commit", {}, { "database.synchronous": "preferred" }],
+    ["a backup", {}, { backup: { repository: repository() } }],
+    ["no backup any more", { backup: { repository: repository() } }, {}],
+    [
+      "another passphrase elsewhere",
+      { backup: { repository: repository() } },
+      { backup: { repository: repository({ encryptionSecret: { name: "mine" }, path: "/elsewhere" }) } },
+    ],
   ])("while %s is accepted", async (what, before, after) => {
     const name = what.replaceAll(" ", "-").slice(0, 40);
     expect((await apply(stemhub(name, withFields(minimalSpec(), before)))).status).toBe(201);

@@ -95,7 +95,7 @@ describe("given a spec, when it is read", () => {
   });
 
   test("then fields of a newer version are left out, and do not stop the operator", () => {
-    expect(read({ ...minimalSpec(), backup: { schedule: "daily" } })).toEqual(read(minimalSpec()));
+    expect(read({ ...minimalSpec(), billing: { plan: "large" } })).toEqual(read(minimalSpec()));
   });
 
   test("then reading twice changes nothing", () => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { KubeObject } from "../runtime/objects.ts";
 import { authSchema } from "./auth.ts";
+import { backupSchema } from "./backup.ts";
 import { certificatesSchema } from "./certificates.ts";
 import { type Component, componentSchema } from "./component.ts";
 import { databaseSchema, volumesOnlyGrow } from "./database.ts";
@@ -35,6 +36,7 @@ export const specSchema = z
     release: releaseSchema,
     database: databaseSchema,
     storage: storageSchema.optional(),
+    backup: backupSchema.optional(),
     components: perComponent((name) => componentSchema(what[name])).meta(
       field(
         "What runs beside database and gateway; at least one of them. Each becomes a Deployment NAME-COMPONENT with a Service.",
