@@ -4,6 +4,7 @@ import type { KubeObject } from "../runtime/objects.ts";
 /** What a part of the platform is called in the label `app.kubernetes.io/component`. */
 export type Part =
   | ComponentName
+  | "backup"
   | "database"
   | "database-proxy"
   | "gateway"

@@ -37,6 +37,13 @@ export function childNames(stemhub: string) {
     queueKeys: `${stemhub}-queue-keys`,
     /** How NATS lets in the queue, and its servers each other. */
     queueStoreSecret: `${stemhub}-queue-nats`,
+    /** What makes and keeps backups: the configuration of pgBackRest, the ServiceAccount, the jobs. */
+    backup: `${stemhub}-backup`,
+    /** By which everything in the repository is encrypted, where the spec brings no Secret of its own. */
+    backupKey: `${stemhub}-backup-key`,
+    /** What the members' pgBackRest servers show, and what the jobs show to them. */
+    backupServerTls: `${stemhub}-backup-server-tls`,
+    backupClientTls: `${stemhub}-backup-client-tls`,
     component: (component: ComponentName) => `${stemhub}-${component}`,
     migration: (hash: string) => `${stemhub}-migrate-${hash}`,
   } as const;

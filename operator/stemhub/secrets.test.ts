@@ -13,6 +13,9 @@ const missing = (existing: KubeObject[] = [], of = stemhub) =>
     clusterDomain: "cluster.local",
     now,
   });
+const backup = {
+  repository: { endpoint: "https://s3.example", bucket: "kept", credentialsSecret: { name: "s3" } },
+};
 const decode = (secret: KubeObject | undefined, key: string) =>
   Buffer.from((secret?.data as Record<string, string> | undefined)?.[key] ?? "", "base64").toString();
 const named = (secrets: KubeObject[], name: string) => secrets.find((secret) => secret.metadata.name === name);
@@ -20,8 +23,13 @@ const without = (secrets: KubeObject[], name: string) => secrets.filter((secret)
 
 describe("given a new StemHub, when its Secrets are made", () => {
   test("then each that it needs is there, and belongs to nobody, so that it outlives the StemHub", async () => {
-    const made = await missing([], aStemHub({ queue: {} }));
-    expect(new Set(made.map((secret) => secret.metadata.name))).toEqual(new Set(generatedSecretNames("studio")));
+    const made = await missing([], aStemHub({ queue: {}, backup }));
+    const kept = "studio-backup-key";
+    expect(new Set(made.map((secret) => secret.metadata.name))).toEqual(
+      new Set([...generatedSecretNames("studio"), kept]),
+    );
+    // Not even with its data: the backups are still in their bucket.
+    expect(generatedSecretNames("studio")).not.toContain(kept);
     for (const secret of made) expect(secret.metadata.ownerReferences).toBeUndefined();
   });
 
@@ -46,6 +54,28 @@ describe("given a new StemHub, when its Secrets are made", () => {
   test("then the gateway's certificate answers to its host", async () => {
     const certificate = new X509Certificate(decode(named(await missing(), "studio-gateway-tls"), "tls.crt"));
     expect(certificate.checkHost("studio.example")).toBe("studio.example");
+  });
+});
+
+describe("given a StemHub with backups", () => {
+  test("then a certificate tells its jobs from all other clients of its authority", async () => {
+    const made = await missing([], aStemHub({ queue: {}, backup }));
+    const subjects = made.map((secret) => decode(secret, "tls.crt")).filter(Boolean);
+    const names = subjects.map((certificate) => new X509Certificate(certificate).subject);
+    expect(names.filter((subject) => subject === "CN=studio-backup")).toHaveLength(1);
+  });
+
+  test("then its servers answer as each member, and as nobody else", async () => {
+    const made = await missing([], aStemHub({ backup }));
+    const certificate = new X509Certificate(decode(named(made, "studio-backup-server-tls"), "tls.crt"));
+    expect(certificate.checkHost("studio-db-1.studio-db-pods.music.svc.cluster.local")).toBeDefined();
+    expect(certificate.checkHost("studio-db.music.svc.cluster.local")).toBeUndefined();
+  });
+
+  test("and a passphrase of the user's own, then none is made", async () => {
+    const encryptionSecret = { name: "mine" };
+    const own = aStemHub({ backup: { repository: { ...backup.repository, encryptionSecret } } });
+    expect(named(await missing([], own), "studio-backup-key")).toBeUndefined();
   });
 });
 

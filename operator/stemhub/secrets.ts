@@ -16,13 +16,18 @@ import { type CertificatesInput, missingCertificates } from "./pki/desired.ts";
  *   be trusted by nobody who holds the old.
  */
 export async function missingSecrets(input: CertificatesInput): Promise<KubeObject[]> {
-  const passwords = [...passwordSecrets(input.stemhub), ...queueSecrets(input.stemhub)].filter(
-    (secret) => !input.existing.has(secret.metadata.name),
-  );
+  const passwords = [
+    ...passwordSecrets(input.stemhub),
+    ...queueSecrets(input.stemhub),
+    ...backupSecrets(input.stemhub),
+  ].filter((secret) => !input.existing.has(secret.metadata.name));
   return [...passwords, ...(await missingCertificates(input))];
 }
 
-/** Names of every Secret that the operator generates for a StemHub: those that go with its data. */
+/**
+ * Names of every Secret that the operator generates for a StemHub and that goes with its data. Not the backups' key: the
+ * backups stay in their bucket, and nobody could read them.
+ */
 export function generatedSecretNames(stemhub: string): readonly string[] {
   const n = childNames(stemhub);
   return [
@@ -40,6 +45,8 @@ export function generatedSecretNames(stemhub: string): readonly string[] {
     n.operatorClientTls,
     n.queueKeys,
     n.queueStoreSecret,
+    n.backupServerTls,
+    n.backupClientTls,
   ];
 }
 
@@ -74,6 +81,13 @@ function queueSecrets(stemhub: StemHub): KubeObject[] {
       [queueFiles.signingKey]: privateKey.export({ format: "pem", type: "pkcs8" }).toString(),
     }),
   ];
+}
+
+/** The key of the repository, where the spec brings none. A new one beside old backups would not open them. */
+function backupSecrets(stemhub: StemHub): KubeObject[] {
+  if (!stemhub.spec.backup || stemhub.spec.backup.repository.encryptionSecret) return [];
+  const { backupKey } = childNames(stemhub.metadata.name);
+  return [generatedSecret(stemhub, backupKey, "backup", "Opaque", { passphrase: generatePassword() })];
 }
 
 /** 192 bits, in letters that need no quoting in a URL, a shell or a configuration file. */

@@ -183,6 +183,7 @@ function wantedLeaves(stemhub: StemHub, clusterDomain: string): readonly WantedL
     { name: n.databaseTls, part: "database", hosts: databaseHosts(stemhub, clusterDomain), ...server },
     ...(stemhub.spec.gateway.tls.secretName === undefined ? [gateway] : []),
     ...queueLeaves(stemhub, clusterDomain),
+    ...backupLeaves(stemhub, clusterDomain),
   ];
 }
 
@@ -202,6 +203,21 @@ function queueLeaves(stemhub: StemHub, clusterDomain: string): readonly WantedLe
     { name: n.queueTls, part: "queue", hosts, usage: "both" },
     { name: n.gatewayClientTls, part: "gateway", hosts: [gateway], usage: "client" },
     { name: n.operatorClientTls, part: "queue", hosts: [operator], usage: "client" },
+  ];
+}
+
+/**
+ * The pgBackRest servers beside the members, and who may take a backup through them: whoever has the client's common name
+ * is let in (backup/pgbackrest.ts), so no other client of this authority may have it.
+ */
+function backupLeaves(stemhub: StemHub, clusterDomain: string): readonly WantedLeaf[] {
+  if (!stemhub.spec.backup) return [];
+  const { name, namespace = "" } = stemhub.metadata;
+  const n = childNames(name);
+  const hosts = hostForms(`*.${n.databasePods}`, namespace, clusterDomain);
+  return [
+    { name: n.backupServerTls, part: "database", hosts, usage: "server" },
+    { name: n.backupClientTls, part: "backup", hosts: [n.backup], usage: "client" },
   ];
 }
 

@@ -120,7 +120,7 @@ describe("given one instance, when its database is desired", () => {
   });
 
   test("then no write waits for a standby that cannot exist", () => {
-    expect(dynamicConfiguration(stemhub.spec.database)).toMatchObject({
+    expect(dynamicConfiguration(stemhub.spec)).toMatchObject({
       synchronous_mode: false,
       synchronous_mode_strict: false,
       failsafe_mode: false,
@@ -133,7 +133,10 @@ test.each([
   { synchronous: "preferred", strict: false },
 ])("given synchronous: $synchronous at three, then the quorum's strictness is $strict", ({ synchronous, strict }) => {
   const { database } = aStemHub({ database: { synchronous } }).spec;
-  expect(dynamicConfiguration(database)).toMatchObject({ synchronous_mode: "quorum", synchronous_mode_strict: strict });
+  expect(dynamicConfiguration({ database })).toMatchObject({
+    synchronous_mode: "quorum",
+    synchronous_mode_strict: strict,
+  });
 });
 
 test.each([
@@ -141,12 +144,12 @@ test.each([
   { instances: 5, standbys: 2 },
 ])("given $instances instances, then $standbys standbys hold a commit", ({ instances, standbys }) => {
   const { database } = aStemHub({ database: { instances } }).spec;
-  expect(dynamicConfiguration(database).synchronous_node_count).toBe(standbys);
+  expect(dynamicConfiguration({ database }).synchronous_node_count).toBe(standbys);
 });
 
 test("given parameters, then they go before the defaults, and never before what a promise stands on", () => {
   const { database } = aStemHub({ database: { parameters: { max_wal_size: "4GB", wal_level: "minimal" } } }).spec;
-  const { parameters } = dynamicConfiguration(database).postgresql;
+  const { parameters } = dynamicConfiguration({ database }).postgresql;
   expect(parameters).toMatchObject({ max_wal_size: "4GB", wal_level: "replica", max_connections: "200" });
 });
 
@@ -156,7 +159,7 @@ test.each([
   { size: "256Mi", forReplicas: "64MB", betweenCheckpoints: "64MB", withoutSlot: "64MB" },
 ])("no reason to keep WAL takes more than a quarter of a volume of $size", (row) => {
   const { database } = aStemHub().spec;
-  const { parameters } = dynamicConfiguration({ ...database, storage: { size: row.size } }).postgresql;
+  const { parameters } = dynamicConfiguration({ database: { ...database, storage: { size: row.size } } }).postgresql;
   expect(parameters).toMatchObject({
     max_slot_wal_keep_size: row.forReplicas,
     max_wal_size: row.betweenCheckpoints,
@@ -165,7 +168,7 @@ test.each([
 });
 
 test("Patroni's own law holds: the lock outlives a loop and two retries", () => {
-  const { ttl, loop_wait, retry_timeout } = dynamicConfiguration(aStemHub().spec.database);
+  const { ttl, loop_wait, retry_timeout } = dynamicConfiguration(aStemHub().spec);
   expect(ttl).toBeGreaterThanOrEqual(loop_wait + 2 * retry_timeout);
 });
 

@@ -77,7 +77,7 @@ function storedConfiguration(
       metadata: {
         name,
         ...(namespace ? { namespace } : {}),
-        annotations: { config: JSON.stringify(dynamicConfiguration(stemhub.spec.database, now)) },
+        annotations: { config: JSON.stringify(dynamicConfiguration(stemhub.spec, now)) },
       },
     },
   ];

@@ -1,5 +1,7 @@
 import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
+import { memberMounts } from "../backup/mounts.ts";
+import { backupServer } from "../backup/server.ts";
 import { contentHash } from "../content-hash.ts";
 import { childLabels, childMetadata, podLabels, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
@@ -38,6 +40,9 @@ export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
   const name = stemhub.metadata.name;
   const names = childNames(name);
   const { storage, resources } = stemhub.spec.database;
+  const { backup } = stemhub.spec;
+  const archiving = backup ? memberMounts(stemhub, backup) : [];
+  const server = backup ? backupServer(stemhub, image) : { containers: [], volumes: [] };
   const selector = selectorLabels(name, "database");
   const labels = { ...podLabels(name, "database"), [patroniLabels.scope]: names.database };
   return {
@@ -99,8 +104,10 @@ export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
                 { name: "patroni", mountPath: databasePaths.patroni, readOnly: true },
                 { name: "tls", mountPath: databasePaths.tls, readOnly: true },
                 { name: "credentials", mountPath: databasePaths.credentials, readOnly: true },
+                ...archiving.map(({ mount }) => mount),
               ],
             },
+            ...server.containers,
           ],
           volumes: [
             { name: "sockets", emptyDir: {} },
@@ -125,6 +132,8 @@ export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
                 ],
               },
             },
+            ...archiving.map(({ volume }) => volume),
+            ...server.volumes,
           ],
         },
       },
