@@ -60,10 +60,16 @@ function start({ stemhubs, postgresPort, httpPort, host, authority }: ModesOrder
     });
     const [primary] = members;
     if (!primary) continue;
-    const bounds = { volumePercents: [], connectionPercents: [], transactionSeconds: 900, silenceMs: [1_500, 2_500] };
+    const bounds = {
+      volumePercents: [],
+      connectionPercents: [],
+      transactionSeconds: 900,
+      silenceMs: [1_500, 2_500],
+      archiveLagSeconds: [],
+    };
     // As they would come after a start: pass by pass, and not all in one moment.
     setTimeout(() => {
-      databases.aim(key(index), { primary, members, login }, bounds);
+      databases.aim(key(index), { primary, members, login, archives: false }, bounds);
       const path = { name: "studio-db", open: (deadlineMs: number) => openSession(address, login, deadlineMs) };
       const bucket = { endpoint: url, bucket: "stems", region: "auto", key: `.stemhub/canary/${index}`, access };
       watch.aim(key(index), [

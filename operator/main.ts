@@ -13,6 +13,7 @@ import { keyOf } from "./runtime/objects.ts";
 import { createCache } from "./runtime/watch-cache.ts";
 import { readSettings } from "./settings.ts";
 import { watchAuth } from "./stemhub/auth/watch.ts";
+import { createBackupMetrics } from "./stemhub/backup/metrics.ts";
 import { ownedKinds } from "./stemhub/kinds.ts";
 import { fieldManager, managedByLabel, stemhubLabel } from "./stemhub/metadata.ts";
 import { Lifts } from "./stemhub/modes/lifts.ts";
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics();
   const modeMetrics = createModeMetrics(metrics.registry, clock);
   const queueMetrics = createQueueMetrics(metrics.registry);
+  const backups = { metrics: createBackupMetrics(metrics.registry) };
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     process.once(name, () => {
@@ -140,7 +142,7 @@ async function main(): Promise<void> {
         },
         ownerOf: (object) => object.metadata.labels?.[stemhubLabel],
         reconcile: (key, deps) =>
-          reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases, auth, modes, queues }),
+          reconcileStemHub(key, { ...deps, settings, recorder, nodes, databases, auth, backups, modes, queues }),
         clock,
         log,
         signal: leadership.signal,

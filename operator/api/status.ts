@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { backupStatusSchema } from "./backup-status.ts";
 import { modesStatusSchema } from "./modes.ts";
 import { field, keyedBy } from "./primitives.ts";
 
@@ -133,7 +134,7 @@ export const statusSchema = z
       .array(conditionSchema)
       .meta(
         field(
-          "Ready: the platform serves as the spec says. DatabaseAvailable: there is a primary that takes writes. DatabaseRedundant: all members are in sync. AppAvailable: every component serves. ReleaseProgressing: a rollout goes on. Reconciling, while true: the operator is at work. Stalled, while true: only a person can mend it.",
+          "Ready: the platform serves as the spec says. DatabaseAvailable: there is a primary that takes writes. DatabaseRedundant: all members are in sync. AppAvailable: every component serves. ReleaseProgressing: a rollout goes on. BackupsRecoverable, where there are backups: the database can be restored to a moment ago. Reconciling, while true: the operator is at work. Stalled, while true: only a person can mend it.",
           [],
           { maxItems: 32, ...keyedBy("type") },
         ),
@@ -182,6 +183,7 @@ export const statusSchema = z
       })
       .meta(field("The members of the database."))
       .optional(),
+    backup: backupStatusSchema.optional(),
     modes: modesStatusSchema.optional(),
     queue: queueSchema.optional(),
     components: z

@@ -49,8 +49,9 @@ export async function reconcileStemHub(key: Key, deps: Deps): Promise<ReconcileR
 }
 
 /** Of a StemHub that is gone, or on its way. */
-function askNobody(key: Key, { auth, databases, modes, queues }: Deps): void {
+function askNobody(key: Key, { auth, backups, databases, modes, queues }: Deps): void {
   auth.aim(key, undefined);
+  backups.metrics.forget(key);
   queues.aim(key, undefined);
   databases.forget(key);
   modes.watch.forget(key);
@@ -124,10 +125,10 @@ function letNamespaceEnd({ metadata }: StemHub, { log }: Deps): ReconcileResult 
 
 /** Computed from a fresh look, so that the status tells what this pass made as well as what it found. */
 async function writeStatus(scope: Scope, raw: KubeObject, failure: Failure | undefined, deps: Deps): Promise<void> {
-  const { stemhub, release, switchover, rotation, rebuilds, findings, warnings, mode, queue } = scope;
+  const { stemhub, release, switchover, rotation, rebuilds, findings, warnings, archive, mode, queue } = scope;
   const world = observe(deps.cache, stemhub);
   const modes = mode ? modesStatus(mode) : stemhub.status?.modes;
-  const found = { release, switchover, rotation, rebuilds, findings, warnings, modes, queue };
+  const found = { release, switchover, rotation, rebuilds, findings, warnings, archive, modes, queue };
   const status = computeStatus({ stemhub, world, ...found, failure, now: deps.clock.now() });
   const live = deps.cache.get(stemhubKind, stemhub.metadata.namespace, stemhub.metadata.name) ?? raw;
   for (const event of statusEvents(stemhub, status)) deps.recorder.event(raw, event);

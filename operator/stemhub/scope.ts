@@ -1,3 +1,4 @@
+import type { ArchiveStatus } from "../api/backup-status.ts";
 import type { QueueSummary } from "../api/queue-configuration.ts";
 import type { DatabaseWarning, RebuildStatus, RotationStatus, StemHub, SwitchoverStatus } from "../api/stemhub.ts";
 import { type ApplyDeps, applyIfChanged } from "../runtime/apply.ts";
@@ -6,6 +7,7 @@ import type { Recorder } from "../runtime/events.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { Settings } from "../settings.ts";
 import type { AuthWatch } from "./auth/watch.ts";
+import type { BackupMetrics } from "./backup/metrics.ts";
 import { appliedAnnotation, fieldManager } from "./metadata.ts";
 import type { ModeDecision } from "./modes/decide.ts";
 import type { Lifts } from "./modes/lifts.ts";
@@ -29,6 +31,7 @@ export interface Deps extends ReconcileDeps {
   readonly databases: DatabaseWatch;
   readonly auth: AuthWatch;
   readonly queues: QueueWatch;
+  readonly backups: { readonly metrics: BackupMetrics };
   readonly modes: { readonly watch: ModeWatch; readonly lifts: Lifts; readonly metrics: ModeMetrics };
 }
 
@@ -54,6 +57,8 @@ export interface Scope {
   findings: Findings | undefined;
   /** What strains the database: the former warnings, or what the strain phase made of the findings. */
   warnings: readonly DatabaseWarning[];
+  /** How WAL gets into the repository: the former report, or what the strain phase made of the findings. */
+  archive: ArchiveStatus | undefined;
   /** Somebody has set the mode ReadOnly by hand, for a time that has not passed. */
   readonly readOnlyChosen: boolean;
   /**
@@ -98,6 +103,7 @@ export function createScope(stemhub: StemHub, deps: Deps): Scope {
     release: {},
     findings: undefined,
     warnings: stemhub.status?.database?.warnings ?? [],
+    archive: stemhub.spec.backup && stemhub.status?.backup?.archive,
     readOnlyChosen: asksForReadOnly(overrideInForce(stemhub.spec.modes, deps.clock.now())),
     queue: undefined,
     mode: undefined,

@@ -1,3 +1,4 @@
+import type { ArchiveStatus } from "../api/backup-status.ts";
 import type { ModesStatus } from "../api/modes.ts";
 import type { QueueSummary } from "../api/queue-configuration.ts";
 import {
@@ -11,6 +12,7 @@ import {
 } from "../api/stemhub.ts";
 import type { EventDetails } from "../runtime/events.ts";
 import { type AppFacts, appAvailable, componentStatuses, rolloutsUnderWay } from "./app/status.ts";
+import { backupsRecoverable } from "./backup/recoverable.ts";
 import { nextConditions, type Verdict } from "./conditions.ts";
 import { gatewayUrl } from "./gateway/desired.ts";
 import { flipEvents } from "./modes/events.ts";
@@ -44,6 +46,7 @@ export interface StatusInput {
   readonly rotation?: RotationStatus | undefined;
   readonly findings?: Findings | undefined;
   readonly warnings?: readonly DatabaseWarning[];
+  readonly archive?: ArchiveStatus | undefined;
   readonly modes?: ModesStatus | undefined;
   /** What the write queue said; undefined where it did not answer. */
   readonly queue?: QueueSummary | undefined;
@@ -53,7 +56,8 @@ export interface StatusInput {
 
 /** The whole status after a pass: derived from what was seen, and from the former one only for transition times. */
 export function computeStatus(input: StatusInput): StemHubStatus {
-  const { stemhub, world, release, switchover, rotation, rebuilds = [], findings, warnings = [], failure, now } = input;
+  const { stemhub, world, release, switchover, rotation, rebuilds = [], findings, warnings = [] } = input;
+  const { archive, failure, now } = input;
   const previous = stemhub.status?.conditions ?? [];
   const generation = stemhub.metadata.generation ?? 0;
   if (!world) {
@@ -98,6 +102,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
   const verdicts = [
     ...readiness({ ...judged, databaseChange: change, releaseFailed, failure, starting: isStarting(input.modes) }),
     ...Object.values(judged),
+    ...(stemhub.spec.backup ? [backupsRecoverable({ archive })] : []),
   ];
   return {
     observedGeneration: generation,
@@ -116,6 +121,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
       ...(warnings.length > 0 ? { warnings: [...warnings] } : {}),
       ...(rebuilds.length > 0 ? { rebuilds: [...rebuilds] } : {}),
     },
+    ...(archive ? { backup: { archive } } : {}),
     ...(input.modes ? { modes: input.modes } : {}),
     ...(queue ? { queue } : {}),
     components: componentStatuses(app),
@@ -205,7 +211,14 @@ function conditionEvents(before: StemHubStatus | undefined, after: StemHubStatus
 }
 
 /** Conditions whose changes are worth an event; Reconciling and Stalled only repeat Ready. */
-const told = new Set(["Ready", "DatabaseAvailable", "DatabaseRedundant", "AppAvailable", "ReleaseProgressing"]);
+const told = new Set([
+  "Ready",
+  "DatabaseAvailable",
+  "DatabaseRedundant",
+  "AppAvailable",
+  "ReleaseProgressing",
+  "BackupsRecoverable",
+]);
 /** False, and nothing to worry about. */
 const calmReasons = new Set(["Starting", "NotYetCreated", "Forming", "SingleInstance", "RolledOut"]);
 

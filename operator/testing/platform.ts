@@ -9,6 +9,7 @@ import { createCache } from "../runtime/watch-cache.ts";
 import { readSettings } from "../settings.ts";
 import type { AuthDocuments } from "../stemhub/auth/documents.ts";
 import type { AuthWatch } from "../stemhub/auth/watch.ts";
+import { createBackupMetrics } from "../stemhub/backup/metrics.ts";
 import { ownedKinds } from "../stemhub/kinds.ts";
 import { fieldManager } from "../stemhub/metadata.ts";
 import { Lifts } from "../stemhub/modes/lifts.ts";
@@ -85,11 +86,12 @@ export async function platform(
     lifts: new Lifts(clock),
     metrics: createModeMetrics(createMetrics().registry, clock),
   };
+  const backups = { metrics: createBackupMetrics(createMetrics().registry) };
   const nodes: NodeWatch = { stateOf: () => "unknown", healedWithin: () => false, onChange: () => () => undefined };
   const { namespace = "", name } = stemhub.metadata;
   const pass = async () => {
     server.calls.length = 0;
-    const deps = { ...shared, cache, settings, recorder, nodes, databases, auth, modes, queues };
+    const deps = { ...shared, cache, settings, recorder, nodes, databases, auth, backups, modes, queues };
     const result = await reconcileStemHub({ namespace, name }, deps).catch((error: unknown) => error);
     await recorder.flush();
     return { result, writes: server.calls.filter(({ verb }) => !["get", "list", "watch"].includes(verb)) };

@@ -1,4 +1,5 @@
 import { ForbiddenError, NamespaceEndingError } from "../../runtime/errors.ts";
+import { archiveHealth, archiveLagBounds } from "../backup/archive-health.ts";
 import { kinds } from "../kinds.ts";
 import { podsOf } from "../observe.ts";
 import { desiredDatabase } from "../postgres/desired.ts";
@@ -28,17 +29,26 @@ export function databaseTarget({ stemhub, world }: Scope, { settings }: Deps): P
 /** Sees to it that the database is asked how it does, and takes in what it has said. */
 export async function askDatabase(scope: Scope, deps: Deps): Promise<void> {
   const { stemhub, world } = scope;
-  const { databases, clock } = deps;
+  const { databases, backups, clock } = deps;
   const { topology } = world;
   const { namespace = "", name } = stemhub.metadata;
   const key = { namespace, name };
   const target = databaseTarget(scope, deps);
+  const { backup } = stemhub.spec;
   const { longTransactionSeconds } = stemhub.spec.database;
-  if (target) databases.aim(key, target, newsBounds(longTransactionSeconds, silencesToTell));
+  const bounds = newsBounds(longTransactionSeconds, silencesToTell, backup ? archiveLagBounds(backup) : []);
+  if (target) databases.aim(key, target, bounds);
   else databases.rest(key);
   scope.findings = databases.findingsOf(key);
   const { findings, warnings: before } = scope;
   scope.warnings = databaseWarnings({ topology, findings, before, longTransactionSeconds, now: clock.now() });
+  if (!backup) {
+    backups.metrics.forget(key);
+    return;
+  }
+  backups.metrics.follow(key, () => databases.findingsOf(key)?.archive);
+  const archive = findings?.archive;
+  scope.archive = archiveHealth({ stemhub, backup, archive, before: scope.archive, now: clock.now() });
 }
 
 export async function applyDatabase(scope: Scope, { settings, log }: Deps): Promise<void> {

@@ -25,6 +25,7 @@ function warnings({ volumes = {}, connections = quiet, oldest, before = [], aske
       Object.entries(volumes).map(([pod, volumeUsedPercent]) => [pod, { volumeUsedPercent, replayedBytes: undefined }]),
     ),
     database: { connections, oldestTransaction: oldest, oldestWalBytes: 0, standbys: ["studio-db-1"] },
+    archive: undefined,
   };
   const facts = { topology: aTopology(), findings: asked ? findings : undefined, before };
   return databaseWarnings({ ...facts, longTransactionSeconds: 900, now });

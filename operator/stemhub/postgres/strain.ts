@@ -34,9 +34,14 @@ export interface StrainFacts {
 }
 
 /** At which values of findings a pass is due. */
-export function newsBounds(longTransactionSeconds: number, silenceMs: readonly number[] = []): NewsBounds {
+export function newsBounds(
+  longTransactionSeconds: number,
+  silenceMs: readonly number[] = [],
+  archiveLagSeconds: readonly number[] = [],
+): NewsBounds {
   return {
     silenceMs,
+    archiveLagSeconds,
     volumePercents: [fillingPercent.until, fillingPercent.from, fullPercent.until, fullPercent.from],
     connectionPercents: [connectionPercent.until, connectionPercent.from],
     transactionSeconds: longTransactionSeconds,

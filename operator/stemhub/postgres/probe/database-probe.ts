@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../../../runtime/clock.ts";
 import type { Log } from "../../../runtime/log.ts";
+import { type ArchiveFacts, archiveQuery, readArchive } from "./archive.ts";
 import {
   type DatabaseFacts,
   databaseQuery,
@@ -26,6 +27,8 @@ export interface ProbeTarget {
   /** All that are ready, the primary among them. */
   readonly members: readonly ProbedMember[];
   readonly login: Login;
+  /** Its WAL is to be archived: it is asked about that too. */
+  readonly archives: boolean;
 }
 
 /** What a probe is made of. */
@@ -76,6 +79,7 @@ export class DatabaseProbe {
   readonly #readers = new Map<string, Session>();
   readonly #members = new Map<string, MemberFacts>();
   #database: DatabaseFacts | undefined;
+  #archive: ArchiveFacts | undefined;
   #answered: WriteEvidence["answeredAt"];
   #everAnswered = false;
   #reads = false;
@@ -100,6 +104,7 @@ export class DatabaseProbe {
     for (const pod of this.#members.keys()) if (!pods.has(pod)) this.#members.delete(pod);
     const uids = new Set(target.members.map(({ uid }) => uid));
     for (const [uid, session] of this.#readers) if (!uids.has(uid)) this.#drop(uid, session);
+    if (another || !target.archives) this.#archive = undefined;
     if (!another) return;
     this.#writer?.close();
     this.#writer = undefined;
@@ -129,6 +134,7 @@ export class DatabaseProbe {
       trouble: this.#reachable === false ? "unreachable" : this.#trouble,
       members: Object.fromEntries(this.#members),
       database: this.#database,
+      archive: this.#archive,
     };
   }
 
@@ -226,7 +232,7 @@ export class DatabaseProbe {
   }
 
   async #askForFacts(): Promise<void> {
-    const { primary, members } = this.#target;
+    const { primary, members, archives } = this.#target;
     const itself = ({ pod }: ProbedMember) => ({
       statement: memberQuery,
       take: (rows: readonly Row[]) => this.#members.set(pod, readMember(rows)),
@@ -237,9 +243,15 @@ export class DatabaseProbe {
         this.#database = readDatabase(rows);
       },
     };
+    const archive = {
+      statement: archiveQuery,
+      take: (rows: readonly Row[]) => {
+        if (this.#target.primary.uid === primary.uid) this.#archive = readArchive(rows);
+      },
+    };
     const others = members.filter(({ uid }) => uid !== primary.uid);
     const [reads] = await Promise.all([
-      this.#ask(primary, [database, itself(primary)]),
+      this.#ask(primary, [database, itself(primary), ...(archives ? [archive] : [])]),
       ...others.map((member) => this.#ask(member, [itself(member)])),
     ]);
     if (this.#target.primary.uid === primary.uid) this.#reads = reads;

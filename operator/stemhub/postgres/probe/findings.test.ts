@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { anArchive } from "../../../testing/archive.ts";
 import { type Findings, isWalRemoved, judgeWrites, newsOf, unansweredMs, type WriteEvidence } from "./findings.ts";
 
 const evidence: WriteEvidence = {
@@ -43,9 +44,16 @@ describe("given a primary that is asked, then its writes", () => {
 });
 
 describe("news", () => {
-  const bounds = { volumePercents: [80, 90], connectionPercents: [90], transactionSeconds: 900, silenceMs: [] };
+  const bounds = {
+    volumePercents: [80, 90],
+    connectionPercents: [90],
+    transactionSeconds: 900,
+    silenceMs: [],
+    archiveLagSeconds: [120],
+  };
   const transaction = { pid: 7, user: "u", application: "a", state: "active" };
   const volume = (volumeUsedPercent: number) => ({ volumeUsedPercent, replayedBytes: undefined });
+  const archive = anArchive({ lagSeconds: 3 });
   const findings: Findings = {
     primary: "studio-db-0",
     writes: { state: "answered" },
@@ -57,6 +65,7 @@ describe("news", () => {
       oldestWalBytes: 0,
       standbys: ["studio-db-1"],
     },
+    archive,
   };
   const database = findings.database ?? never();
   test.each<[string, Partial<Findings>, boolean]>([
@@ -68,6 +77,9 @@ describe("news", () => {
     ["a short transaction", { database: { ...database, oldestTransaction: { ...transaction, seconds: 60 } } }, false],
     ["a long transaction", { database: { ...database, oldestTransaction: { ...transaction, seconds: 900 } } }, true],
     ["a standby that receives no WAL any more", { database: { ...database, standbys: [] } }, true],
+    ["an archive that is seconds behind", { archive: { ...archive, lagSeconds: 29 } }, false],
+    ["an archive that falls behind", { archive: { ...archive, lagSeconds: 120 } }, true],
+    ["a segment that is not archived", { archive: { ...archive, failing: true } }, true],
   ])("%s: %s", (_, more, news) => {
     expect(newsOf({ ...findings, ...more }, bounds) !== newsOf(findings, bounds)).toBe(news);
   });
@@ -80,6 +92,7 @@ describe("WAL that a replica needs", () => {
     trouble: undefined,
     members: { "studio-db-1": { volumeUsedPercent: 10, replayedBytes } },
     database: { connections: { used: 1, most: 9 }, oldestTransaction: undefined, oldestWalBytes: 1_000, standbys },
+    archive: undefined,
   });
   test.each<[string, Findings, boolean]>([
     ["is removed when the primary has only what comes later", needing(999), true],

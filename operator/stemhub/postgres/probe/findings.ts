@@ -1,3 +1,4 @@
+import type { ArchiveFacts } from "./archive.ts";
 import type { DatabaseFacts, MemberFacts } from "./facts.ts";
 
 /** What a database has said itself since this operator began to ask. Disposable: a new leader asks again. */
@@ -11,6 +12,8 @@ export interface Findings {
   readonly members: Readonly<Record<string, MemberFacts>>;
   /** What the primary said last; undefined until it has. */
   readonly database: DatabaseFacts | undefined;
+  /** What it said last of the archive of its WAL; undefined until it has, and where there is none. */
+  readonly archive: ArchiveFacts | undefined;
 }
 
 /** Whether the primary takes writes. */
@@ -67,6 +70,8 @@ export interface NewsBounds {
   readonly transactionSeconds: number;
   /** How long no write has been answered. */
   readonly silenceMs: readonly number[];
+  /** How long nothing has been safe in the archive. */
+  readonly archiveLagSeconds: readonly number[];
 }
 
 /** Has the primary removed WAL that a replica needs next? False where either has not said where it is. */
@@ -78,7 +83,7 @@ export function isWalRemoved({ members, database }: Findings, pod: string): bool
 
 /** Says the same of two findings between which nothing has happened that a pass would act on. */
 export function newsOf(findings: Findings, bounds: NewsBounds, silentMs = 0): string {
-  const { primary, writes, trouble, members, database } = findings;
+  const { primary, writes, trouble, members, database, archive } = findings;
   const step = (percents: readonly number[], value: number) => percents.filter((percent) => value >= percent).length;
   const { oldestTransaction: oldest, connections, standbys } = database ?? {};
   return JSON.stringify([
@@ -93,5 +98,11 @@ export function newsOf(findings: Findings, bounds: NewsBounds, silentMs = 0): st
     connections && step(bounds.connectionPercents, (connections.used / connections.most) * 100),
     oldest && oldest.seconds >= bounds.transactionSeconds ? oldest.pid : null,
     standbys,
+    archive && [
+      archive.on,
+      archive.failing && (archive.report ?? true),
+      archive.lastSegment !== undefined,
+      step(bounds.archiveLagSeconds, archive.lagSeconds),
+    ],
   ]);
 }

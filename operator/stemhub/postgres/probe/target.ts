@@ -41,7 +41,7 @@ export function probeTarget({
         : [];
     });
   const primary = members.find(({ pod }) => pod === topology.primary);
-  return primary && { primary, members, login };
+  return primary && { primary, members, login, archives: stemhub.spec.backup !== undefined };
 }
 
 function podIp(pod: KubeObject | undefined): string | undefined {

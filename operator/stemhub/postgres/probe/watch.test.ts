@@ -1,22 +1,30 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../../runtime/log.ts";
 import { FakeClock } from "../../../testing/clock.ts";
+import { archiveQuery } from "./archive.ts";
 import type { ProbedMember, ProbeTarget } from "./database-probe.ts";
 import { databaseQuery, heartbeat, memberQuery } from "./facts.ts";
 import type { Row, Session } from "./session.ts";
 import { watchDatabases } from "./watch.ts";
 
 const key = { namespace: "music", name: "studio" };
-const bounds = { volumePercents: [80, 90], connectionPercents: [90], transactionSeconds: 900, silenceMs: [2_500] };
+const bounds = {
+  volumePercents: [80, 90],
+  connectionPercents: [90],
+  transactionSeconds: 900,
+  silenceMs: [2_500],
+  archiveLagSeconds: [],
+};
 const member = (ordinal: number): ProbedMember => ({
   pod: `studio-db-${ordinal}`,
   uid: `uid-${ordinal}`,
   address: { ip: `10.0.0.${ordinal}`, port: 5432, host: `studio-db-${ordinal}`, authority: "ca" },
 });
-const target = (primary = 0): ProbeTarget => ({
+const target = (primary = 0, { archives = false } = {}): ProbeTarget => ({
   primary: member(primary),
   members: [member(0), member(1)],
   login: { user: "stemhub_probe", password: "secret" },
+  archives,
 });
 
 /**
@@ -27,6 +35,8 @@ class Members {
   readonly hanging = new Set<string>();
   readonly refusing = new Map<string, string>();
   unreachable = false;
+  archives = false;
+  archiveLag = 0;
   usedPercent = 40;
   readonly sessions: { readonly ip: string; open: boolean; writes: number }[] = [];
   /** Writes under way, by address: never more than one, or connections would pile up. */
@@ -64,6 +74,12 @@ class Members {
       const available = 800 - this.usedPercent * 8;
       return [{ blocks: "1000", free_blocks: `${available + 200}`, available_blocks: `${available}`, replayed }];
     }
+    if (statement === archiveQuery) {
+      if (!this.archives) throw new Error("asked about an archive that there is not");
+      return [
+        { mode: "on", failing: false, last: null, waiting: "0", oldest: null, lag: this.archiveLag, report: null },
+      ];
+    }
     if (statement === databaseQuery)
       return [{ used: "3", most: 194, oldest: null, oldest_wal: "0000000100000002", standbys: ["studio-db-1"] }];
     return [];
@@ -85,6 +101,25 @@ function watching(given: (members: Members) => void = () => undefined) {
   const writes = () => watch.findingsOf(key)?.writes;
   return { clock, members, watch, news, writes };
 }
+
+describe("given a database whose WAL is archived", () => {
+  test("then it is asked about that, until it is no more", async () => {
+    const { clock, members, watch, news } = watching();
+    await clock.advance(1);
+    expect(watch.findingsOf(key)?.archive).toBeUndefined();
+    members.archives = true;
+    watch.aim(key, target(0, { archives: true }), { ...bounds, archiveLagSeconds: [90] });
+    await clock.advance(15_000);
+    expect(watch.findingsOf(key)?.archive).toMatchObject({ on: true, lagSeconds: 0 });
+    const before = news.length;
+    members.archiveLag = 95;
+    await clock.advance(15_000);
+    expect(news.length - before).toBe(1);
+    members.archives = false;
+    watch.aim(key, target(), bounds);
+    expect(watch.findingsOf(key)?.archive).toBeUndefined();
+  });
+});
 
 describe("given a database that works", () => {
   test("then its writes are answered, and its volumes and connections known", async () => {
