@@ -1,0 +1,163 @@
+import type { Kubectl } from "./kubectl.ts";
+import { selfSigned } from "./self-signed.ts";
+
+/** How a relay is cut: `silent` takes connections and never answers, `refused` takes none. */
+export type RelayCut = "silent" | "refused";
+
+/** A way to a server over TLS that a test can cut, without anybody else's noticing. */
+export interface Relay {
+  /** Where clients go instead: https://HOST:PORT. */
+  readonly endpoint: string;
+  /** PEM: what the relay's certificate is verified by. */
+  readonly ca: string;
+  /** Closes every connection, and lets none through until it is mended. Returns when it is so. Idempotent. */
+  cut(how?: RelayCut): Promise<void>;
+  /** Idempotent. */
+  mend(): Promise<void>;
+}
+
+/** What a relay leads to. */
+export interface RelayTarget {
+  readonly host: string;
+  readonly port: number;
+  /** PEM. */
+  readonly ca: string;
+}
+
+const port = 8443;
+
+/**
+ * Begins a pod NAME with a Service of that name, by which `to` is reached. It speaks TLS on both sides, since no certificate of
+ * the server's names a relay; what is inside passes as it is, so a request is signed for the relay's host.
+ *
+ * @param image any with Python 3
+ */
+export async function startRelay(
+  kubectl: Kubectl,
+  { name, image, to }: { readonly name: string; readonly image: string; readonly to: RelayTarget },
+): Promise<Relay> {
+  const host = `${name}.${kubectl.namespace}.svc.cluster.local`;
+  const { cert, key } = await selfSigned(host);
+  const files = { "tls.crt": cert, "tls.key": key, "target.crt": to.ca, "relay.py": program };
+  await kubectl.apply(
+    { apiVersion: "v1", kind: "Secret", metadata: { name }, stringData: files },
+    { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { selector: { relay: name }, ports: [{ port }] } },
+    relayPod(name, image, to),
+  );
+  await kubectl.wait(`pod/${name}`, "condition=Ready", 60_000);
+  const become = async (state: RelayCut | "open") => {
+    await kubectl.exec(name, [
+      "bash",
+      "-ec",
+      `echo ${state} >/tmp/new; mv /tmp/new /tmp/state; kill -HUP 1; sleep 0.2`,
+    ]);
+  };
+  return {
+    endpoint: `https://${host}:${port}`,
+    ca: cert,
+    cut: (how = "refused") => become(how),
+    mend: () => become("open"),
+  };
+}
+
+/** On HUP it reads its state anew and closes all connections. */
+const program = `
+import asyncio, signal, ssl, sys
+host, port = sys.argv[1], int(sys.argv[2])
+inside = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+inside.load_cert_chain("/etc/relay/tls.crt", "/etc/relay/tls.key")
+outside = ssl.create_default_context(cafile="/etc/relay/target.crt")
+state, server, open_writers = "open", None, set()
+
+async def copy(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except (OSError, ssl.SSLError):
+        pass
+    finally:
+        writer.close()
+
+async def serve(reader, writer):
+    open_writers.add(writer)
+    try:
+        if state == "silent":
+            await asyncio.sleep(3600)
+        there_reader, there_writer = await asyncio.open_connection(host, port, ssl=outside)
+        open_writers.add(there_writer)
+        await asyncio.gather(copy(reader, there_writer), copy(there_reader, writer))
+        open_writers.discard(there_writer)
+    except (OSError, ssl.SSLError) as error:
+        print("relay:", error, flush=True)
+    finally:
+        writer.close()
+        open_writers.discard(writer)
+
+async def listen():
+    global server
+    server = await asyncio.start_server(serve, "0.0.0.0", ${port}, ssl=inside)
+
+async def reread():
+    global state, server
+    state = open("/tmp/state").read().strip()
+    for writer in list(open_writers):
+        writer.transport.abort()
+    if state == "refused" and server:
+        server.close()
+        server = None
+    if state != "refused" and not server:
+        await listen()
+    print("relay:", state, flush=True)
+
+async def main():
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(reread()))
+    loop.add_signal_handler(signal.SIGTERM, loop.stop)
+    await listen()
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+`;
+
+function relayPod(name: string, image: string, to: RelayTarget): object {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, labels: { relay: name } },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      automountServiceAccountToken: false,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 999,
+        runAsGroup: 999,
+        fsGroup: 999,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      containers: [
+        {
+          name: "relay",
+          image,
+          imagePullPolicy: "IfNotPresent",
+          command: ["python3", "-u", "/etc/relay/relay.py", to.host, `${to.port}`],
+          ports: [{ containerPort: port }],
+          readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
+          volumeMounts: [
+            { name: "files", mountPath: "/etc/relay", readOnly: true },
+            { name: "tmp", mountPath: "/tmp" },
+          ],
+        },
+      ],
+      volumes: [
+        { name: "files", secret: { secretName: name, defaultMode: 0o440 } },
+        { name: "tmp", emptyDir: {} },
+      ],
+    },
+  };
+}
