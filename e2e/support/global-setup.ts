@@ -8,12 +8,13 @@ import type { SuiteEnvironment } from "./suite.ts";
 export default async function setup(project: TestProject): Promise<void> {
   const { cluster, kubectl, images } = await prepare(consoleProgress());
   const { endpoint, buckets, accessKeyId, secretAccessKey, caFile } = cluster.s3;
+  const [bucket = "", backupBucket = ""] = buckets;
   const environment: SuiteEnvironment = {
     provider: cluster.provider,
     kubectl: kubectl.target,
     images: { postgres: images.postgres, exampleApi: images["example-api"] },
     auditLog: cluster.auditLog,
-    storage: { endpoint, bucket: buckets[0] ?? "", accessKeyId, secretAccessKey, ca: await readFile(caFile, "utf8") },
+    storage: { endpoint, bucket, backupBucket, accessKeyId, secretAccessKey, ca: await readFile(caFile, "utf8") },
   };
   project.provide("environment", environment);
 }

@@ -35,6 +35,7 @@ export interface SeenStemHub extends KubeObject {
       readonly warnings?: readonly { readonly reason: string; readonly about: string; readonly message: string }[];
       readonly rebuilds?: readonly { readonly member: string; readonly reason: string }[];
     };
+    readonly backup?: { readonly archive?: { readonly state: string; readonly message: string } };
     readonly components?: readonly {
       readonly name: string;
       readonly ready: number;

@@ -15,6 +15,8 @@ export interface SuiteEnvironment {
   readonly storage: {
     readonly endpoint: string;
     readonly bucket: string;
+    /** The one for backups. */
+    readonly backupBucket: string;
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
     /** PEM. */
