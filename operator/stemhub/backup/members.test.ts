@@ -4,6 +4,7 @@ import { aStemHub } from "../../testing/stemhub.ts";
 import { contentHash } from "../content-hash.ts";
 import { dynamicConfiguration, patroniYaml } from "../postgres/patroni.ts";
 import { databaseStatefulSet } from "../postgres/statefulset.ts";
+import { memberParts } from "./members.ts";
 import { jobMounts } from "./mounts.ts";
 
 const repository = {
@@ -27,7 +28,8 @@ interface PodTemplate {
 
 function template(stemhub = archiving()): PodTemplate {
   const input = { replicas: 3, image: "postgres:1", clusterDomain: "cluster.local", templateSize: "10Gi" };
-  return (databaseStatefulSet({ stemhub, ...input }).spec as { template: PodTemplate }).template;
+  const beside = memberParts(stemhub, input.image);
+  return (databaseStatefulSet({ stemhub, ...input, beside }).spec as { template: PodTemplate }).template;
 }
 
 /** What a container can read of Secrets and ConfigMaps: their names. */

@@ -1,5 +1,6 @@
 import { ForbiddenError, NamespaceEndingError } from "../../runtime/errors.ts";
 import { archiveHealth, archiveLagBounds } from "../backup/archive-health.ts";
+import { memberParts } from "../backup/members.ts";
 import { kinds } from "../kinds.ts";
 import { podsOf } from "../observe.ts";
 import { desiredDatabase } from "../postgres/desired.ts";
@@ -63,7 +64,8 @@ export async function applyDatabase(scope: Scope, { settings, log }: Deps): Prom
     scope.switchoverWish = { cause: "ScaleDown", mayBecomePrimary: ({ ordinal }) => ordinal < instances };
   }
   const readOnly = isReadOnly(scope.warnings, scope.readOnlyChosen);
-  const input = { stemhub, topology: world.topology, replicas, readOnly, images, clusterDomain };
+  const beside = memberParts(stemhub, images.postgres);
+  const input = { stemhub, topology: world.topology, replicas, readOnly, images, clusterDomain, beside };
   const volumes = {
     templateSize: templateSize(stemhub, world.statefulSet),
     volumeSize: smallestVolume({ stemhub, claims: world.claims }) ?? stemhub.spec.database.storage.size,

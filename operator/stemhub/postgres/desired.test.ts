@@ -19,6 +19,7 @@ function desired(stemhub: StemHub, topology: Topology = empty, volumes: Partial<
     templateSize: size,
     volumeSize: size,
     ...volumes,
+    beside: { mounts: [], containers: [], volumes: [] },
     replicas: stemhub.spec.database.instances,
     readOnly: false,
     images,

@@ -7,7 +7,7 @@ import { databaseAccess } from "./access.ts";
 import { dynamicConfiguration, patroniYaml } from "./patroni.ts";
 import { databaseProxy } from "./proxy.ts";
 import { databaseServices } from "./services.ts";
-import { databaseStatefulSet } from "./statefulset.ts";
+import { databaseStatefulSet, type MemberParts } from "./statefulset.ts";
 import type { Topology } from "./topology.ts";
 
 /** What the database's objects are made from. */
@@ -23,11 +23,13 @@ export interface DatabaseInput {
   /** The size that the StatefulSet makes volumes with, and what the smallest one has now (growth.ts). */
   readonly templateSize: string | number;
   readonly volumeSize: string | number;
+  /** What the backups have in every member. */
+  readonly beside: MemberParts;
 }
 
 /** Every object of the database but its Secrets, in the order in which they are applied: what is mounted comes first. */
 export function desiredDatabase(input: DatabaseInput): KubeObject[] {
-  const { stemhub, topology, replicas, readOnly, images, clusterDomain, templateSize, volumeSize } = input;
+  const { stemhub, topology, replicas, readOnly, images, clusterDomain, templateSize, volumeSize, beside } = input;
   const names = childNames(stemhub.metadata.name);
   return [
     ...databaseAccess(stemhub),
@@ -39,7 +41,7 @@ export function desiredDatabase(input: DatabaseInput): KubeObject[] {
     },
     ...databaseServices(stemhub),
     ...memberBudget(stemhub),
-    databaseStatefulSet({ stemhub, replicas, image: images.postgres, clusterDomain, templateSize }),
+    databaseStatefulSet({ stemhub, replicas, image: images.postgres, clusterDomain, templateSize, beside }),
     ...storedConfiguration(stemhub, topology, { readOnly, volumeSize }),
     ...databaseProxy(stemhub, images.databaseProxy, clusterDomain),
   ];

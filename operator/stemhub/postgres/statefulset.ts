@@ -1,7 +1,5 @@
 import type { StemHub } from "../../api/stemhub.ts";
 import type { KubeObject } from "../../runtime/objects.ts";
-import { memberMounts } from "../backup/mounts.ts";
-import { backupServer } from "../backup/server.ts";
 import { contentHash } from "../content-hash.ts";
 import { childLabels, childMetadata, podLabels, selectorLabels } from "../metadata.ts";
 import { childNames } from "../names.ts";
@@ -26,6 +24,14 @@ interface StatefulSetInput {
   readonly clusterDomain: string;
   /** What new volumes are born with (growth.ts). */
   readonly templateSize: string | number;
+  readonly beside: MemberParts;
+}
+
+/** What another capability has in every member: mounts of PostgreSQL's container, containers beside it, volumes of both. */
+export interface MemberParts {
+  readonly mounts: readonly object[];
+  readonly containers: readonly object[];
+  readonly volumes: readonly object[];
 }
 
 /**
@@ -36,13 +42,10 @@ interface StatefulSetInput {
  * - Volumes outlive the StatefulSet (Kubernetes' default); removing them is deletion.ts's work, when the spec asks.
  */
 export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
-  const { stemhub, replicas, image, clusterDomain, templateSize } = input;
+  const { stemhub, replicas, image, clusterDomain, templateSize, beside } = input;
   const name = stemhub.metadata.name;
   const names = childNames(name);
   const { storage, resources } = stemhub.spec.database;
-  const { backup } = stemhub.spec;
-  const archiving = backup ? memberMounts(stemhub, backup) : [];
-  const server = backup ? backupServer(stemhub, image) : { containers: [], volumes: [] };
   const selector = selectorLabels(name, "database");
   const labels = { ...podLabels(name, "database"), [patroniLabels.scope]: names.database };
   return {
@@ -104,10 +107,10 @@ export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
                 { name: "patroni", mountPath: databasePaths.patroni, readOnly: true },
                 { name: "tls", mountPath: databasePaths.tls, readOnly: true },
                 { name: "credentials", mountPath: databasePaths.credentials, readOnly: true },
-                ...archiving.map(({ mount }) => mount),
+                ...beside.mounts,
               ],
             },
-            ...server.containers,
+            ...beside.containers,
           ],
           volumes: [
             { name: "sockets", emptyDir: {} },
@@ -132,8 +135,7 @@ export function databaseStatefulSet(input: StatefulSetInput): KubeObject {
                 ],
               },
             },
-            ...archiving.map(({ volume }) => volume),
-            ...server.volumes,
+            ...beside.volumes,
           ],
         },
       },
