@@ -93,6 +93,16 @@ describe("given a segment", () => {
     expect(archive(`pg_wal/${segment}`).code).toBe(28);
   });
 
+  test("when PostgreSQL ends just after a failure, then nobody waits for another", async () => {
+    await pgBackRest("exit 82");
+    const state = (word: string) =>
+      writeFile(at("data/pg/postmaster.pid"), `1\n/data/pg\n1\n5432\n/run\n*\n1 1\n${word}   \n`);
+    await state("ready");
+    expect([archive(`pg_wal/${segment}`).code, archive(`pg_wal/${segment}`).code]).toEqual([82, 82]);
+    await state("stopping");
+    expect(archive(`pg_wal/${segment}`).code).toBe(1);
+  });
+
   test("when Patroni hands over a queue just after a failure, then it is not tried one by one", async () => {
     await pgBackRest("exit 82");
     const path = at("data/pg/pg_wal", segment);
