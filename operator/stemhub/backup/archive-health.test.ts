@@ -71,6 +71,10 @@ describe("given what pgBackRest says, then the sentence names the field and the 
     ["HTTP request failed with 403 (Forbidden): <Code>SignatureDoesNotMatch</Code>", "refuses the keys of Secret s3"],
     ["unable to verify certificate presented by 's3:443'", "into key ca.crt of ConfigMap s3-ca"],
     ["backup and archive info files exist but do not match the database", "/music/studio holds the backups of another"],
+    [
+      "[ArchiveMismatchError] PostgreSQL version 17, system-id 1 do not match repo1 stanza version 17, system-id 2",
+      "Name another spec.backup.repository.path",
+    ],
     ["unable to load info file: CryptoError: cipher header invalid", "was encrypted with another passphrase"],
     ["unable to connect to 's3:443': [111] Connection refused", "https://s3.example is not reached"],
     ["unable to push WAL file '00': archive command timed out", "https://s3.example is not reached"],

@@ -39,7 +39,7 @@ const troubles: readonly Trouble[] = [
       `The certificate of ${endpoint} is not trusted. ${caConfigMap ? `Put its authority into key ca.crt of ConfigMap ${caConfigMap.name}.` : "Name its authority in spec.backup.repository.caConfigMap."}`,
   },
   {
-    says: /do not match the database|is this the correct stanza|stanza-upgrade/,
+    says: /do not match|the correct stanza|stanza-upgrade/,
     means: (_, path) =>
       `${path} holds the backups of another database. Name another spec.backup.repository.path; what is there stays.`,
   },
@@ -51,7 +51,7 @@ const troubles: readonly Trouble[] = [
   {
     says: /unable to connect|unable to get address|timeout|no response|unable to push|HostConnect|\[082\]/i,
     means: ({ repository: { endpoint } }) =>
-      `${endpoint} is not reached. It is tried again by itself; should it last, look at the network, and at spec.backup.repository.endpoint.`,
+      `${endpoint} is not reached, or does not answer in time. It is tried again by itself; should it last, look at the network, and at spec.backup.repository.endpoint.`,
   },
 ];
 
