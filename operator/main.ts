@@ -12,6 +12,7 @@ import { createMetrics } from "./runtime/metrics.ts";
 import { keyOf } from "./runtime/objects.ts";
 import { createCache } from "./runtime/watch-cache.ts";
 import { readSettings } from "./settings.ts";
+import { createAuthMetrics } from "./stemhub/auth/metrics.ts";
 import { watchAuth } from "./stemhub/auth/watch.ts";
 import { createBackupMetrics } from "./stemhub/backup/metrics.ts";
 import { ownedKinds } from "./stemhub/kinds.ts";
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
   const clock = systemClock;
   const metrics = createMetrics();
   const modeMetrics = createModeMetrics(metrics.registry, clock);
+  const authMetrics = createAuthMetrics(metrics.registry);
   const queueMetrics = createQueueMetrics(metrics.registry);
   const backups = { metrics: createBackupMetrics(metrics.registry) };
   const stop = new AbortController();
@@ -91,7 +93,7 @@ async function main(): Promise<void> {
       const nodes = watchNodes({ cache, clock, log, signal: leadership.signal });
       const databases = watchDatabases({ clock, log, signal: leadership.signal });
       const readAuthority = (namespace: string, name: string) => authorityOf(namespace, name, leadership);
-      const auth = watchAuth({ clock, log, signal: leadership.signal, readAuthority });
+      const auth = watchAuth({ clock, log, signal: leadership.signal, metrics: authMetrics, readAuthority });
       const queues = watchQueues({ clock, log, signal: leadership.signal, metrics: queueMetrics });
       const { measured } = modeMetrics;
       const modes = {

@@ -110,6 +110,26 @@ const warningSchema = z
 /** Something that strains the database. */
 export type DatabaseWarning = z.output<typeof warningSchema>;
 
+const authWarningSchema = z
+  .object({
+    document: z.enum(["keys", "revocations"]).meta(field("What is not fetched.")),
+    reason: z
+      .enum(["KeysNotFetched", "KeysTooOld", "NoKeys", "RevocationsNotFetched"])
+      .meta(
+        field(
+          "KeysNotFetched: tokens are verified by the last keys. KeysTooOld, NoKeys: no token is verified. RevocationsNotFetched: the last list is honoured.",
+        ),
+      ),
+    source: text("The URL that is asked.", 2048),
+    since: text("Since when it fails, as RFC 3339.", 32),
+    fetched: text("When the one in use was fetched, as RFC 3339; absent where there is none.", 32).optional(),
+    message: text("What it is, what it does, until when, and the next step.", 4096),
+  })
+  .meta(field("A document of auth that cannot be fetched for three minutes or longer."));
+
+/** A document of auth that cannot be fetched. */
+export type AuthWarning = z.output<typeof authWarningSchema>;
+
 const queueSchema = z
   .object({
     pending: count("Writes that wait or are being sent."),
@@ -186,6 +206,14 @@ export const statusSchema = z
     backup: backupStatusSchema.optional(),
     modes: modesStatusSchema.optional(),
     queue: queueSchema.optional(),
+    auth: z
+      .object({
+        warnings: z
+          .array(authWarningSchema)
+          .meta(field("What cannot be fetched.", [], { maxItems: 2, ...keyedBy("document") })),
+      })
+      .meta(field("Trouble of auth; absent when there is none."))
+      .optional(),
     components: z
       .array(
         z

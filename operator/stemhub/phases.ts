@@ -3,6 +3,7 @@ import { stemhubLabel } from "./metadata.ts";
 import { patroniStoreNames } from "./names.ts";
 import { servingChanges, servingPatch } from "./nodes/serving.ts";
 import { applyComponents, applyGateway, migrate } from "./phases/app.ts";
+import { lookAtAuth } from "./phases/auth.ts";
 import { applyBackup } from "./phases/backup.ts";
 import { applyDatabase, askDatabase, growVolumes } from "./phases/database.ts";
 import { leaveCordonedNode, rebuildMembers, restartMembers, switchOver } from "./phases/members.ts";
@@ -28,6 +29,7 @@ export const phases: readonly Phase[] = [
   { name: "queued", run: lookAtQueue },
   // As early as it can: users wait for the truth, and what follows may take its time.
   { name: "modes", run: decideMode },
+  { name: "auth", run: lookAtAuth },
   { name: "backup", run: applyBackup },
   { name: "database", run: applyDatabase },
   { name: "growth", run: growVolumes },

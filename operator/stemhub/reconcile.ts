@@ -125,10 +125,11 @@ function letNamespaceEnd({ metadata }: StemHub, { log }: Deps): ReconcileResult 
 
 /** Computed from a fresh look, so that the status tells what this pass made as well as what it found. */
 async function writeStatus(scope: Scope, raw: KubeObject, failure: Failure | undefined, deps: Deps): Promise<void> {
-  const { stemhub, release, switchover, rotation, rebuilds, findings, warnings, archive, mode, queue } = scope;
+  const { stemhub, release, switchover, rotation, rebuilds, findings, warnings, archive, mode, queue, authWarnings } =
+    scope;
   const world = observe(deps.cache, stemhub);
   const modes = mode ? modesStatus(mode) : stemhub.status?.modes;
-  const found = { release, switchover, rotation, rebuilds, findings, warnings, archive, modes, queue };
+  const found = { release, switchover, rotation, rebuilds, findings, warnings, archive, modes, queue, authWarnings };
   const status = computeStatus({ stemhub, world, ...found, failure, now: deps.clock.now() });
   const live = deps.cache.get(stemhubKind, stemhub.metadata.namespace, stemhub.metadata.name) ?? raw;
   for (const event of statusEvents(stemhub, status)) deps.recorder.event(raw, event);

@@ -1,11 +1,13 @@
 import type { ArchiveStatus } from "../api/backup-status.ts";
 import type { QueueSummary } from "../api/queue-configuration.ts";
+import type { AuthWarning } from "../api/status.ts";
 import type { DatabaseWarning, RebuildStatus, RotationStatus, StemHub, SwitchoverStatus } from "../api/stemhub.ts";
 import { type ApplyDeps, applyIfChanged } from "../runtime/apply.ts";
 import type { ReconcileDeps } from "../runtime/controller.ts";
 import type { Recorder } from "../runtime/events.ts";
 import type { KubeObject } from "../runtime/objects.ts";
 import type { Settings } from "../settings.ts";
+import type { AuthTexts } from "./auth/documents.ts";
 import type { AuthWatch } from "./auth/watch.ts";
 import type { BackupMetrics } from "./backup/metrics.ts";
 import { appliedAnnotation, fieldManager } from "./metadata.ts";
@@ -66,6 +68,10 @@ export interface Scope {
    * is none, or where it does not answer.
    */
   queue: QueueSummary | undefined;
+  /** Keys and revocations as gateways have them; undefined where the modes phase got no further. */
+  authTexts: AuthTexts | undefined;
+  /** Keys and revocations that are not fetched: the former warnings, or what the auth phase found. */
+  authWarnings: readonly AuthWarning[];
   /** What works now; undefined where the modes phase got no further. */
   mode: ModeDecision | undefined;
   /** Why a change needs another primary, if one does. */
@@ -106,6 +112,8 @@ export function createScope(stemhub: StemHub, deps: Deps): Scope {
     archive: stemhub.spec.backup && stemhub.status?.backup?.archive,
     readOnlyChosen: asksForReadOnly(overrideInForce(stemhub.spec.modes, deps.clock.now())),
     queue: undefined,
+    authTexts: undefined,
+    authWarnings: stemhub.status?.auth?.warnings ?? [],
     mode: undefined,
     switchoverWish: undefined,
     switchover: stemhub.status?.database?.switchover,

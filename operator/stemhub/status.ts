@@ -1,6 +1,7 @@
 import type { ArchiveStatus } from "../api/backup-status.ts";
 import type { ModesStatus } from "../api/modes.ts";
 import type { QueueSummary } from "../api/queue-configuration.ts";
+import type { AuthWarning } from "../api/status.ts";
 import {
   componentsOf,
   type DatabaseWarning,
@@ -12,6 +13,7 @@ import {
 } from "../api/stemhub.ts";
 import type { EventDetails } from "../runtime/events.ts";
 import { type AppFacts, appAvailable, componentStatuses, rolloutsUnderWay } from "./app/status.ts";
+import { authEvents } from "./auth/trouble.ts";
 import { backupsRecoverable } from "./backup/recoverable.ts";
 import { nextConditions, type Verdict } from "./conditions.ts";
 import { gatewayUrl } from "./gateway/desired.ts";
@@ -50,6 +52,7 @@ export interface StatusInput {
   readonly modes?: ModesStatus | undefined;
   /** What the write queue said; undefined where it did not answer. */
   readonly queue?: QueueSummary | undefined;
+  readonly authWarnings?: readonly AuthWarning[];
   readonly failure: Failure | undefined;
   readonly now: number;
 }
@@ -124,6 +127,7 @@ export function computeStatus(input: StatusInput): StemHubStatus {
     ...(archive ? { backup: { archive } } : {}),
     ...(input.modes ? { modes: input.modes } : {}),
     ...(queue ? { queue } : {}),
+    ...(input.authWarnings?.length ? { auth: { warnings: [...input.authWarnings] } } : {}),
     components: componentStatuses(app),
     gateway: { url: gatewayUrl(stemhub) },
   };
@@ -160,6 +164,7 @@ export function statusEvents(stemhub: StemHub, after: StemHubStatus): EventDetai
     ...rebuildEvents(before?.database, after.database),
     ...warningEvents(before?.database, after.database),
     ...flipEvents(before?.modes, after.modes),
+    ...authEvents(before?.auth?.warnings, after.auth?.warnings),
     ...deadLetterEvents(stemhub, before?.queue, after.queue),
   ];
 }

@@ -70,8 +70,16 @@ export async function platform(
   await cache.ready();
   const recorder = createRecorder({ ...shared, metrics: createMetrics(), reportingController: fieldManager });
   const databases = network ? watchDatabases({ ...shared, random: () => 0.5, network }) : unasked;
-  const fetched: { documents: AuthDocuments } = { documents: {} };
-  const auth: AuthWatch = { aim: () => undefined, keysOf: () => fetched.documents, onNews: () => () => undefined };
+  const fetched: { documents: AuthDocuments; states: ReturnType<AuthWatch["statesOf"]> } = {
+    documents: {},
+    states: {},
+  };
+  const auth: AuthWatch = {
+    aim: () => undefined,
+    keysOf: () => fetched.documents,
+    statesOf: () => fetched.states,
+    onNews: () => () => undefined,
+  };
   const queue: { summary: QueueSummary | undefined } = { summary: undefined };
   const queues = watchQueues({
     ...shared,

@@ -2,11 +2,13 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createMetrics } from "../../runtime/metrics.ts";
 import { FakeClock } from "../../testing/clock.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
 import { authTexts } from "./documents.ts";
 import { fetchDeadlineMs, fetchDocument, mostAnswerBytes } from "./fetch.ts";
 import { readKeySet } from "./key-set.ts";
+import { createAuthMetrics } from "./metrics.ts";
 import { AnswerRefused } from "./refused.ts";
 import { readRevocations } from "./revocation-list.ts";
 import { authTarget } from "./targets.ts";
@@ -75,7 +77,12 @@ describe("given a spec, documents come from", () => {
   test.each([
     [
       { issuer: "i", jwks: { component: "auth", path: "/keys" } },
-      { keys: { url: "http://studio-auth.music.svc.cluster.local:9000/keys" } },
+      {
+        keys: {
+          url: "http://studio-auth.music.svc.cluster.local:9000/keys",
+          logsCommand: "kubectl -n music logs deploy/studio-auth",
+        },
+      },
     ],
     [
       { issuer: "i", jwks: { url: "https://id.example/k", caConfigMap: { name: "id-ca" } } },
@@ -83,7 +90,12 @@ describe("given a spec, documents come from", () => {
     ],
     [
       { hs256: { secret: { name: "s", key: "k" } }, revocations: { component: "api", path: "/revoked" } },
-      { revocations: { url: "http://studio-api.music.svc.cluster.local:8080/revoked" } },
+      {
+        revocations: {
+          url: "http://studio-api.music.svc.cluster.local:8080/revoked",
+          logsCommand: "kubectl -n music logs deploy/studio-api",
+        },
+      },
     ],
   ])("%j: %j", (auth, target) => expect(of(auth)).toEqual({ namespace: "music", ...target }));
   test("nowhere, when a secret verifies and nothing is revoked", () => {
@@ -182,7 +194,9 @@ describe("given a source that answers", () => {
     const lines: string[] = [];
     const log = pino({ level: "info" }, { write: (line) => lines.push(line) });
     const readAuthority = async () => "";
-    const watch = watchAuth({ clock, log, signal: stop.signal, readAuthority, random: () => 0.5 });
+    const registry = createMetrics().registry;
+    const metrics = createAuthMetrics(registry);
+    const watch = watchAuth({ clock, log, signal: stop.signal, metrics, readAuthority, random: () => 0.5 });
     let news = 0;
     watch.onNews(() => {
       news += 1;
@@ -214,15 +228,23 @@ describe("given a source that answers", () => {
     give(503, "");
     await nextRound();
     expect(kids()).toEqual(["a"]);
-    expect(news).toBe(1);
+    // By now it has failed for three minutes.
+    expect(watch.statesOf(key).keys).toMatchObject({ name: "Failing", message: "the answer is 503" });
+    expect(news).toBe(2);
+    const series = async () =>
+      (await registry.metrics()).split("\n").filter((line) => line.startsWith("stemhub_auth_fetch_failures"));
+    const labels = 'namespace="music",stemhub="studio",document="keys"';
+    expect(await series()).toEqual([expect.stringMatching(`{${labels}} [1-9]`)]);
 
     give(200, keySet(rsa, { ...rsa, kid: "b" }));
     await nextRound();
     expect(kids()).toEqual(["a", "b"]);
-    expect(news).toBe(2);
+    expect(watch.statesOf(key).keys).toEqual({ name: "Good" });
+    expect(await series()).toEqual([`stemhub_auth_fetch_failures{${labels}} 0`]);
+    expect(news).toBe(3);
     // Nothing changed, and yet its age is told anew now and then.
     for (let minute = 0; minute < 11; minute++) await nextRound();
-    expect(news).toBe(3);
+    expect(news).toBe(4);
     // Each trouble is told once, without anything that the source sent.
     expect(lines.filter((line) => line.includes("not fetched")).map((line) => JSON.parse(line).reason)).toEqual([
       "NoUsableKey",
@@ -233,6 +255,7 @@ describe("given a source that answers", () => {
     expect(lines.join("")).not.toContain("AQAB");
 
     watch.aim(key, undefined);
+    expect(await series()).toEqual([]);
     expect(watch.keysOf(key)).toEqual({});
     await vi.waitFor(() => expect(clock.timers).toBe(0));
     stop.abort();

@@ -15,6 +15,9 @@ export interface AuthDocuments {
   readonly revocations?: Fetched<RevocationList>;
 }
 
+/** One of them. */
+export type AuthDocument = keyof AuthDocuments;
+
 /** The same as the ConfigMap NAME-mode holds them: JSON, by their keys there without `.json`. */
 export interface AuthTexts {
   readonly keys?: string;

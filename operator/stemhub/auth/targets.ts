@@ -7,6 +7,8 @@ export interface Source {
   readonly url: string;
   /** Name of the ConfigMap with the authority (key ca.crt) that signs its certificate; public ones where absent. */
   readonly caConfigMap?: string;
+  /** How a person sees what the component says; absent where it is none. */
+  readonly logsCommand?: string;
 }
 
 /** What is fetched for a StemHub. */
@@ -30,10 +32,11 @@ export function authTarget(stemhub: StemHub, clusterDomain: string): AuthTarget 
 function sourceOf(source: AuthSource, stemhub: StemHub, clusterDomain: string): Source {
   const { component, path = "/", url, caConfigMap } = source;
   if (component === undefined) return { url: url ?? "", ...(caConfigMap ? { caConfigMap: caConfigMap.name } : {}) };
-  const host = serviceHost(
-    childNames(stemhub.metadata.name).component(component),
-    stemhub.metadata.namespace ?? "",
-    clusterDomain,
-  );
-  return { url: `http://${host}:${stemhub.spec.components[component]?.port ?? 8080}${path}` };
+  const { name, namespace = "" } = stemhub.metadata;
+  const deployment = childNames(name).component(component);
+  const host = serviceHost(deployment, namespace, clusterDomain);
+  return {
+    url: `http://${host}:${stemhub.spec.components[component]?.port ?? 8080}${path}`,
+    logsCommand: `kubectl -n ${namespace} logs deploy/${deployment}`,
+  };
 }

@@ -3,12 +3,14 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { formatKey, type Key } from "../../runtime/objects.ts";
 import { Turnstile } from "../../runtime/turnstile.ts";
-import type { AuthDocuments, Fetched } from "./documents.ts";
+import type { AuthDocument, AuthDocuments, Fetched } from "./documents.ts";
 import { fetchDocument } from "./fetch.ts";
 import { readKeySet } from "./key-set.ts";
+import type { AuthMetrics } from "./metrics.ts";
 import { AnswerRefused } from "./refused.ts";
 import { readRevocations } from "./revocation-list.ts";
 import type { AuthTarget, Source } from "./targets.ts";
+import type { FetchState } from "./trouble.ts";
 
 /** Fetches each StemHub's keys and revocations, and keeps the last good ones. */
 export interface AuthWatch {
@@ -16,7 +18,9 @@ export interface AuthWatch {
   aim(key: Key, target: AuthTarget | undefined): void;
   /** The last good documents. A failed or bad answer changes nothing here. */
   keysOf(key: Key): AuthDocuments;
-  /** Called when there is something to write anew. Returns the unsubscribe function. */
+  /** How fetching goes: Failing once it has failed for tellAfterMs. */
+  statesOf(key: Key): Readonly<Partial<Record<AuthDocument, FetchState>>>;
+  /** Called when there is something to write anew, or to tell. Returns the unsubscribe function. */
   onNews(listener: (key: Key) => void): () => void;
 }
 
@@ -26,6 +30,7 @@ export interface AuthWatchOptions {
   readonly log: Log;
   /** Ends all fetching. */
   readonly signal: AbortSignal;
+  readonly metrics: AuthMetrics;
   /** The key ca.crt of a ConfigMap. Errors: any, which count as an answer that is missing. */
   readonly readAuthority: (namespace: string, configMap: string) => Promise<string>;
   readonly random?: () => number;
@@ -43,6 +48,9 @@ const retryLimits = { minMs: 2_000, maxMs: 30_000 };
  */
 const restampMs = 10 * 60_000;
 
+/** A source that is away for as long as a rollout takes is nobody's trouble: what was fetched before counts. */
+export const tellAfterMs = 3 * 60_000;
+
 /** So many fetches at once: a new leader finds a thousand StemHubs, whose sources may all hang for fetchDeadlineMs. */
 const mostAtOnce = 32;
 
@@ -50,31 +58,37 @@ interface Watched {
   readonly stop: AbortController;
   readonly target: string;
   documents: AuthDocuments;
+  states: Partial<Record<AuthDocument, FetchState>>;
 }
 
 /** A loop a document, until `signal` or another target. */
 export function watchAuth(options: AuthWatchOptions): AuthWatch {
-  const { clock, log, signal, readAuthority, random = Math.random } = options;
+  const { clock, log, signal, metrics, readAuthority, random = Math.random } = options;
   const turnstile = new Turnstile(mostAtOnce);
   const watched = new Map<string, Watched>();
   const listeners = new Set<(key: Key) => void>();
 
   const start = (key: Key, target: AuthTarget): void => {
     const stop = new AbortController();
-    const entry: Watched = { stop, target: JSON.stringify(target), documents: {} };
+    const entry: Watched = { stop, target: JSON.stringify(target), documents: {}, states: {} };
     watched.set(formatKey(key), entry);
     const ended = AbortSignal.any([signal, stop.signal]);
 
-    const follow = async <T>(
-      what: keyof AuthDocuments,
-      source: Source,
-      periodMs: number,
-      read: (text: string) => T,
-    ) => {
+    const follow = async <T>(what: AuthDocument, source: Source, periodMs: number, read: (text: string) => T) => {
       // The age of revocations bounds nothing; that of keys does.
       const restamped = what === "keys";
       let failures = 0;
       let trouble: string | undefined;
+      let failingSince = { ms: 0, monotonic: 0 };
+      /** Whether a trouble that is told begins or ends by it. */
+      const becomes = (state: NonNullable<FetchState>): boolean => {
+        const former = entry.states[what];
+        if (former?.name !== state.name) entry.states = { ...entry.states, [what]: state };
+        return (former?.name === "Failing") !== (state.name === "Failing");
+      };
+      const notify = () => {
+        for (const listener of listeners) listener(key);
+      };
       while (!ended.aborted) {
         const leave = await turnstile.enter();
         try {
@@ -86,13 +100,18 @@ export function watchAuth(options: AuthWatchOptions): AuthWatch {
           trouble = undefined;
           const former = entry.documents[what] as Fetched<T> | undefined;
           const fetched = { source: source.url, atMs: clock.now(), content };
-          if (isNews(former, fetched, restamped)) {
-            entry.documents = { ...entry.documents, [what]: fetched };
-            for (const listener of listeners) listener(key);
-          }
+          metrics.fetched(key, what, fetched.atMs);
+          const isOver = becomes({ name: "Good" });
+          const isNew = isNews(former, fetched, restamped);
+          if (isNew) entry.documents = { ...entry.documents, [what]: fetched };
+          if (isNew || isOver) notify();
         } catch (error) {
           if (ended.aborted) return;
+          if (failures === 0) failingSince = { ms: clock.now(), monotonic: clock.monotonic() };
           failures += 1;
+          metrics.failed(key, what, failures);
+          const isLong = clock.monotonic() - failingSince.monotonic >= tellAfterMs;
+          if (isLong && becomes({ name: "Failing", sinceMs: failingSince.ms, message: sentence(error) })) notify();
           const reason = error instanceof AnswerRefused ? error.reason : "Failed";
           if (reason !== trouble)
             log.warn({ key: formatKey(key), what, reason, error: String(error) }, "not fetched for auth");
@@ -118,15 +137,22 @@ export function watchAuth(options: AuthWatchOptions): AuthWatch {
       const entry = watched.get(formatKey(key));
       if (entry && entry.target === JSON.stringify(target)) return;
       entry?.stop.abort();
+      metrics.forget(key);
       watched.delete(formatKey(key));
       if (target && !signal.aborted) start(key, target);
     },
     keysOf: (key) => watched.get(formatKey(key))?.documents ?? {},
+    statesOf: (key) => watched.get(formatKey(key))?.states ?? {},
     onNews: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** What went wrong, short: the API server's errors of an authority that is missing can be long. */
+function sentence(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, 200);
 }
 
 /** Other content, or the same whose published moment grows old, where that counts. */

@@ -89,11 +89,14 @@ function modeFacts(scope: Scope, { modes, databases, clock }: Deps): Omit<ModeFa
 }
 
 /** What a gateway must know while the auth service is away. Sees to it that it is fetched. */
-function besideTheMode({ stemhub }: Scope, { auth, settings }: Deps, live: unknown): BesideTheMode {
+function besideTheMode(scope: Scope, { auth, settings }: Deps, live: unknown): BesideTheMode {
+  const { stemhub } = scope;
   const { namespace = "", name } = stemhub.metadata;
   const target = authTarget(stemhub, settings.clusterDomain);
   auth.aim({ namespace, name }, target);
   const { [modeKeys.keys]: keys, [modeKeys.revocations]: revocations } = (live ?? {}) as Record<string, string>;
   const texts = { ...(keys === undefined ? {} : { keys }), ...(revocations === undefined ? {} : { revocations }) };
-  return authTexts(target, auth.keysOf({ namespace, name }), texts);
+  const beside = authTexts(target, auth.keysOf({ namespace, name }), texts);
+  scope.authTexts = beside;
+  return beside;
 }
