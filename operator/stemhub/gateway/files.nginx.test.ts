@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ensurePrograms } from "../../../e2e/cluster/local/programs.ts";
 import { silentProgress } from "../../../e2e/progress.ts";
 import { amzDate, authorization, encodeKey } from "../../../workloads/gateway/njs/files/sigv4.ts";
+import { TestDns } from "../../../workloads/gateway/testing/dns.ts";
 import { aModeDocument } from "../../../workloads/gateway/testing/mode.ts";
 import { freePort, smallConfiguration, TestNginx } from "../../../workloads/gateway/testing/nginx.ts";
 import { aStemHub } from "../../testing/stemhub.ts";
@@ -87,11 +88,13 @@ class Storage {
   }
 }
 
+let dns: TestDns;
 let storage: Storage;
 let nginx: TestNginx;
 let port: number;
 
 beforeAll(async () => {
+  dns = await TestDns.start();
   storage = await Storage.start();
   await storage.put("music/stem.wav", stem);
   await storage.put("music/Größe (1)+&a b.txt", "with a name");
@@ -100,7 +103,7 @@ beforeAll(async () => {
   await storage.put("private.txt", "outside of the prefix");
   const stemhub = aStemHub({
     storage: {
-      endpoint: `http://127.0.0.1:${storage.port}`,
+      endpoint: `http://storage.test:${storage.port}`,
       bucket: "stems",
       region: "auto",
       credentialsSecret: { name: "s3" },
@@ -115,7 +118,7 @@ beforeAll(async () => {
   nginx = await TestNginx.prepare({
     configuration: smallConfiguration(`
   access_log off;
-  include /tmp/resolver.conf;
+  resolver 127.0.0.1:${dns.port} ipv6=off;
   js_import gateway from /usr/local/lib/stemhub/gateway.js;
   js_shared_dict_zone zone=stemhub:4M;
   js_set $stemhub_state gateway.state;
@@ -144,6 +147,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await nginx?.stop();
   await storage?.remove();
+  dns?.stop();
 });
 
 const get = (path: string, headers: Record<string, string> = {}, method = "GET") =>
@@ -260,6 +264,19 @@ describe("given a storage that is away", () => {
     await storage.begin();
     await kept(false);
     expect((await get("/files/page.html")).status).toBe(200);
+  });
+
+  test("there, and its name cannot be resolved: the same", { timeout: 60_000 }, async () => {
+    await kept(false);
+    dns.answers = false;
+    await expire();
+    const before = dns.asked;
+    await kept(true);
+    expect(dns.asked).toBeGreaterThan(before);
+    await away("/files/none.wav");
+    dns.answers = true;
+    await vi.waitFor(async () => expect((await get("/files/none.wav")).status).toBe(404), { timeout: 15_000 });
+    await kept(false);
   });
 
   test("frozen, and known to be: what is kept comes at once", async () => {

@@ -98,7 +98,8 @@ export function fileDirectives(stemhub: StemHub): readonly string[] {
       proxy_set_header Range $http_range;
       proxy_set_header If-None-Match $http_if_none_match;
       proxy_set_header If-Modified-Since $http_if_modified_since;
-      resolver_timeout 3s;
+      # Each piece of a file waits for it while names cannot be resolved. nginx asks once in 5 s, so that more brings nothing.
+      resolver_timeout 1s;
       proxy_connect_timeout 2s;
       proxy_read_timeout 5s;
       proxy_max_temp_file_size 0;
