@@ -9,6 +9,8 @@ export interface OneRequest {
   readonly body?: string;
   /** PEM of the authority that the server's certificate is from; absent for public ones. */
   readonly ca?: string | undefined;
+  /** PEM: what the client shows of itself; absent: nothing. */
+  readonly client?: { readonly cert: string; readonly key: string } | undefined;
   /** Absent: a connection of its own, closed at the end. */
   readonly agent?: Agent | undefined;
   /** From the call to the last byte of the answer. */
@@ -35,7 +37,7 @@ const mostBodyBytes = 64 * 1024;
  * Node's own, with a code.
  */
 export function send(options: OneRequest): Promise<OneResponse> {
-  const { method, url, headers, body, ca, agent, timeoutMs, signal } = options;
+  const { method, url, headers, body, ca, client, agent, timeoutMs, signal } = options;
   const start = url.protocol === "https:" ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const request = start(url, {
@@ -43,6 +45,7 @@ export function send(options: OneRequest): Promise<OneResponse> {
       headers: { ...headers, ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }) },
       agent: agent ?? false,
       ...(ca === undefined ? {} : { ca }),
+      ...client,
     });
     // Not by AbortSignal.timeout: at hundreds of requests a second its errors and listeners cost more than the requests.
     let late = false;

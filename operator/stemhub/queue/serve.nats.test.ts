@@ -162,7 +162,10 @@ afterAll(async () => {
 });
 
 const summary = () =>
-  askQueue({ host: "localhost", port: api, cert: operator.certificate, key: operator.key, ca: authority.certificate });
+  askQueue(
+    { host: "localhost", port: api, cert: operator.certificate, key: operator.key, ca: authority.certificate },
+    new AbortController().signal,
+  );
 
 interface Reply {
   readonly status: number;

@@ -25,7 +25,7 @@ export interface QueueWatchOptions {
   /** Ends all asking. */
   readonly signal: AbortSignal;
   readonly metrics: QueueMetrics;
-  readonly ask?: (target: SummaryTarget) => Promise<QueueSummary>;
+  readonly ask?: (target: SummaryTarget, signal: AbortSignal) => Promise<QueueSummary>;
   readonly random?: () => number;
 }
 
@@ -54,7 +54,8 @@ export function watchQueues(options: QueueWatchOptions): QueueWatch {
   const listeners = new Set<(key: Key) => void>();
 
   const askOne = async (key: Key, entry: Watched): Promise<void> => {
-    const answer = await ask(entry.target).catch((error: unknown) => {
+    const answer = await ask(entry.target, AbortSignal.any([signal, entry.stop.signal])).catch((error: unknown) => {
+      if (entry.stop.signal.aborted || signal.aborted) return undefined;
       if (!entry.trouble) log.warn({ key: formatKey(key), reason: String(error) }, "the write queue does not answer");
       return undefined;
     });
