@@ -1,5 +1,6 @@
 import { type Agent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { type Clock, systemClock } from "./clock.ts";
 
 /** One request to whoever it may be. */
 export interface OneRequest {
@@ -15,6 +16,9 @@ export interface OneRequest {
   readonly agent?: Agent | undefined;
   /** From the call to the last byte of the answer. */
   readonly timeoutMs: number;
+  /** A longer answer is refused by TooLongError. Absent: what is beyond 64 KiB is read and thrown away. */
+  readonly mostBytes?: number;
+  readonly clock?: Pick<Clock, "setTimer">;
   readonly signal: AbortSignal;
 }
 
@@ -22,22 +26,25 @@ export interface OneRequest {
 export interface OneResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** At most 64 KiB of it. */
+  /** At most mostBytes of it, or 64 KiB. */
   readonly body: string;
 }
 
 /** No answer within the deadline, in any form. */
 export class SilenceError extends Error {}
 
+/** An answer of more than mostBytes. */
+export class TooLongError extends Error {}
+
 /** More of an answer than that is read and thrown away. */
 const mostBodyBytes = 64 * 1024;
 
 /**
- * One request with its whole answer. Redirects are not followed. Errors: SilenceError when nothing came by the deadline, else
- * Node's own, with a code.
+ * One request with its whole answer. Redirects are not followed. Errors: SilenceError when it was not there by the deadline,
+ * TooLongError, else Node's own, with a code.
  */
 export function send(options: OneRequest): Promise<OneResponse> {
-  const { method, url, headers, body, ca, client, agent, timeoutMs, signal } = options;
+  const { method, url, headers, body, ca, client, agent, timeoutMs, mostBytes, clock = systemClock, signal } = options;
   const start = url.protocol === "https:" ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const request = start(url, {
@@ -49,13 +56,13 @@ export function send(options: OneRequest): Promise<OneResponse> {
     });
     // Not by AbortSignal.timeout: at hundreds of requests a second its errors and listeners cost more than the requests.
     let late = false;
-    const timer = setTimeout(() => {
+    const timer = clock.setTimer(timeoutMs, () => {
       late = true;
       request.destroy();
-    }, timeoutMs);
+    });
     const onAbort = () => request.destroy(new Error("stopped"));
     const settle = (end: () => void) => {
-      clearTimeout(timer);
+      timer.clear();
       signal.removeEventListener("abort", onAbort);
       end();
     };
@@ -69,7 +76,9 @@ export function send(options: OneRequest): Promise<OneResponse> {
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes <= mostBodyBytes) chunks.push(chunk);
+        if (mostBytes !== undefined && bytes > mostBytes)
+          request.destroy(new TooLongError(`the answer is larger than ${mostBytes} bytes`));
+        else if (bytes <= (mostBytes ?? mostBodyBytes)) chunks.push(chunk);
       });
       response.once("error", fail);
       response.once("end", () => {

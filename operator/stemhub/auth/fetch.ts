@@ -1,6 +1,5 @@
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
 import type { Clock } from "../../runtime/clock.ts";
+import { SilenceError, send, TooLongError } from "../../runtime/one-request.ts";
 import { AnswerRefused } from "./refused.ts";
 
 /** From the call to the last byte. */
@@ -23,48 +22,18 @@ export interface FetchOptions {
  * Errors: AnswerRefused (Status, TooLarge, NoAnswer) within fetchDeadlineMs; the signal's reason when it is aborted.
  */
 export async function fetchDocument(url: string, { clock, signal, ca }: FetchOptions): Promise<string> {
-  const late = new AbortController();
-  const timer = clock.setTimer(fetchDeadlineMs, () => late.abort());
+  const headers = { accept: "application/json", "user-agent": "stemhub-operator" };
+  const bounds = { timeoutMs: fetchDeadlineMs, mostBytes: mostAnswerBytes };
   try {
-    const response = await get(url, AbortSignal.any([signal, late.signal]), ca);
-    if (response.statusCode !== 200) {
-      response.destroy();
-      throw new AnswerRefused("Status", `the answer is ${response.statusCode}`);
-    }
-    return await readAll(response);
+    const { status, body } = await send({ method: "GET", url: new URL(url), headers, ca, ...bounds, clock, signal });
+    if (status !== 200) throw new AnswerRefused("Status", `the answer is ${status}`);
+    return body;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    if (late.signal.aborted) throw new AnswerRefused("NoAnswer", `no answer within ${fetchDeadlineMs / 1_000} s`);
     if (error instanceof AnswerRefused) throw error;
+    if (error instanceof SilenceError) throw new AnswerRefused("NoAnswer", error.message);
+    if (error instanceof TooLongError) throw new AnswerRefused("TooLarge", error.message);
     const code = (error as { code?: unknown }).code;
     throw new AnswerRefused("NoAnswer", `no answer: ${typeof code === "string" ? code : "the connection broke"}`);
-  } finally {
-    timer.clear();
   }
-}
-
-function get(url: string, signal: AbortSignal, ca: string | undefined): Promise<IncomingMessage> {
-  // A connection of its own each time: one that was kept may lead to a pod that is gone.
-  const options = { signal, agent: false, headers: { accept: "application/json", "user-agent": "stemhub-operator" } };
-  return new Promise((resolve, reject) => {
-    const sent = url.startsWith("https:")
-      ? httpsRequest(url, { ...options, ...(ca === undefined ? {} : { ca }) })
-      : httpRequest(url, options);
-    sent.on("response", resolve);
-    sent.on("error", reject);
-    sent.end();
-  });
-}
-
-async function readAll(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    // Leaving the loop closes the connection.
-    if (bytes > mostAnswerBytes)
-      throw new AnswerRefused("TooLarge", `the answer is larger than ${mostAnswerBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
