@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ModeDocument } from "../../operator/api/mode-document.ts";
 import { type Echo, echoComponent } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
 import { memberPods, signalPostgres } from "../support/members.ts";
-import { modeOf, refusal, untilMode } from "../support/mode.ts";
+import { followMode, modeOf, refusal, untilMode } from "../support/mode.ts";
 import { untilStemHub } from "../support/ready.ts";
 import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
@@ -94,7 +93,7 @@ describe("a mode that is set by hand", () => {
   });
 
   test("given ReadOnly, then reads go on, writes are refused with a sentence, and it ends by itself", async () => {
-    const following = follow();
+    const following = followMode(gateway);
     const { epoch } = await modeOf(gateway);
     const expires = `${new Date(Date.now() + 40_000).toISOString().slice(0, 19)}Z`;
     await kubectl.apply(studio({ override: { ...override, expires } }));
@@ -164,22 +163,3 @@ test("given standbys that hang, so that no write is acknowledged, then reads go 
   expect(flips).toContain("database ReadOnly");
   expect(flips.at(-1)).toBe("database Normal");
 }, 180_000);
-
-/** Follows the mode as a page would; `end` returns all that was told. */
-function follow(): { end(): Promise<readonly ModeDocument[]> } {
-  const stop = new AbortController();
-  const seen: ModeDocument[] = [];
-  const following = (async () => {
-    const events = gateway.events<ModeDocument>("/.well-known/stemhub/mode/events", stop.signal);
-    for await (const { data } of events) seen.push(data);
-  })().catch((error: unknown) => {
-    if (!stop.signal.aborted) throw error;
-  });
-  return {
-    end: async () => {
-      stop.abort();
-      await following;
-      return seen;
-    },
-  };
-}

@@ -25,6 +25,9 @@ export interface GatewayRequest {
 /** How long an answer may take unless a signal says otherwise. */
 const answerDeadlineMs = 15_000;
 
+/** Where its pods listen for https: what is behind port 443 of their Service. */
+const podPort = 8443;
+
 /**
  * A browser in miniature before one gateway: HTTPS with the certificate verified, cookies kept. It reaches the gateway
  * by a forwarded port, so it works with every provider; what is behind the gateway is reached as in the field.
@@ -41,14 +44,19 @@ export class GatewayClient {
     this.#close = close;
   }
 
-  /** @param ca PEM that the gateway's certificate is verified with; default: the StemHub's own, from ConfigMap NAME-ca. */
+  /**
+   * @param options.ca PEM that the gateway's certificate is verified with; default: the StemHub's own, from ConfigMap NAME-ca
+   * @param options.pod one of its pods by name, instead of any of them
+   */
   static async open(
     kubectl: Kubectl,
     stemhub: string,
-    options: { ca?: string; host?: string } = {},
+    options: { ca?: string; host?: string; pod?: string } = {},
   ): Promise<GatewayClient> {
     const ca = options.ca ?? (await authorityOf(kubectl, stemhub));
-    const forward = await kubectl.portForward(`service/${stemhub}-gateway`, 443);
+    const forward = options.pod
+      ? await kubectl.portForward(`pod/${options.pod}`, podPort)
+      : await kubectl.portForward(`service/${stemhub}-gateway`, 443);
     const servername = options.host ?? `${stemhub}-gateway.${kubectl.namespace}.svc`;
     const agent = new Agent({
       connect: {

@@ -7,7 +7,7 @@ export async function modeOf(gateway: GatewayClient): Promise<ModeDocument> {
   return (await gateway.expect(200, "/.well-known/stemhub/mode")).json<ModeDocument>();
 }
 
-/** Waits until the gateway tells of a mode as wanted, and returns the document. */
+/** Waits until the gateway tells of a mode as wanted, and returns the document. Errors: what was told last, at the deadline. */
 export function untilMode(
   gateway: GatewayClient,
   what: string,
@@ -16,9 +16,31 @@ export function untilMode(
 ): Promise<ModeDocument> {
   const look = async () => {
     const document = await modeOf(gateway);
-    return isSo(document) && document;
+    if (isSo(document)) return document;
+    const told = Object.entries(document.capabilities).map(([name, { mode, reason }]) => `${name} ${mode} (${reason})`);
+    throw new Error(`epoch ${document.epoch}, ${document.mode}: ${told.join(", ")}`);
   };
   return eventually(`the mode is ${what}`, deadlineMs, look, 200);
+}
+
+/** Follows the mode as a page would; `end` returns all that was told. Errors: of the stream, by `end`. */
+export function followMode(gateway: GatewayClient): { end(): Promise<readonly ModeDocument[]> } {
+  const stop = new AbortController();
+  const seen: ModeDocument[] = [];
+  const following = (async () => {
+    const events = gateway.events<ModeDocument>("/.well-known/stemhub/mode/events", stop.signal);
+    for await (const { data } of events) seen.push(data);
+  })().catch((error: unknown) => {
+    if (!stop.signal.aborted) return error;
+  });
+  return {
+    end: async () => {
+      stop.abort();
+      const error = await following;
+      if (error) throw error;
+      return seen;
+    },
+  };
 }
 
 /** What a refusal is: RFC 9457, with our own members. */

@@ -21,3 +21,11 @@ export async function operatorLeader(system: Kubectl): Promise<string> {
   if (!leader) throw new Error(`the Lease is held by "${holderIdentity}", which is no running pod`);
   return leader.metadata.name;
 }
+
+/** Starts so many replicas of the operator, or ends all; returns when they are there, or gone. @param system as above */
+export async function scaleOperator(system: Kubectl, replicas: number): Promise<void> {
+  const name = `deployment/${operatorRelease.name}`;
+  await system.run(["scale", name, `--replicas=${replicas}`]);
+  if (replicas > 0) await system.run(["rollout", "status", name, "--timeout=60s"], { deadlineMs: 70_000 });
+  else await system.wait(`pod -l app.kubernetes.io/name=${operatorRelease.name}`, "delete", 60_000);
+}
