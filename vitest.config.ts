@@ -30,7 +30,9 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** What measures the whole cluster or does something to it: beside these nothing else may run. */
-const alone = ["install", "app", "nodes", "api-server", "database-image"].map((name) => `e2e/specs/${name}.e2e.ts`);
+const alone = ["install", "app", "nodes", "api-server", "operator-away", "database-image"].map(
+  (name) => `e2e/specs/${name}.e2e.ts`,
+);
 const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000, hookTimeout: 180_000 };
 
 /**

@@ -5,6 +5,7 @@ import { benchFailover } from "./failover.ts";
 import { failoverCaseNames } from "./failover-cases.ts";
 import { renderFailoverPlot } from "./failover-plot.ts";
 import { benchGateway } from "./gateway.ts";
+import { benchModes } from "./modes.ts";
 import { benchModesScale } from "./modes-scale.ts";
 import { benchOperator } from "./operator.ts";
 import { benchQueue } from "./queue.ts";
@@ -27,6 +28,10 @@ bench(
   .action((options: Common & { stemhubs: number }) =>
     report("modes-scale", options, (progress) => benchModesScale(progress, options)),
   );
+
+bench("modes", "how soon every gateway tells what fails, and what is lost meanwhile", 5).action((options: Common) =>
+  report("modes", options, (progress) => benchModes(progress, options.runs)),
+);
 
 bench("failover", "how long writes and reads pause when the database breaks, beside plain Patroni", 5)
   .addOption(new Option("--fault <name>", "this fault alone").choices(failoverCaseNames))

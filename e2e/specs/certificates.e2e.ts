@@ -5,7 +5,10 @@ import type { KubeObject } from "../../operator/runtime/objects.ts";
 import { type DatabaseClient, databaseClient } from "../support/database.ts";
 import { accountOf, type DatabaseLoad, startLoad } from "../support/database-load.ts";
 import { eventually } from "../support/deadline.ts";
+import { GatewayClient } from "../support/gateway.ts";
+import { untilMode } from "../support/mode.ts";
 import { untilStemHub } from "../support/ready.ts";
+import { secretToken, signedIn } from "../support/sign-in.ts";
 import { echoStemHub, environment, inNamespace } from "../support/suite.ts";
 
 const kubectl = inNamespace("e2e-certificates");
@@ -20,12 +23,32 @@ const servers = [
   { host: "studio-gateway", port: 443 },
 ];
 
+const secret = "a secret of these tests, which is long enough";
+
+const studio = (modes: object = {}) => {
+  const queue = { aggregate: "/albums/{album}", idempotency: "key" };
+  const routes = [
+    { path: "/", component: "api" },
+    { path: "/albums/", component: "api", access: "User", writes: "Queue", queue },
+  ];
+  return echoStemHub("studio", {
+    spec: {
+      certificates: { lifetime: "5m" },
+      database: { storage: { size: "1Gi" } },
+      auth: { hs256: { secret: { name: "sign-in", key: "secret" } } },
+      queue: { replicas: 1, storage: { size: "256Mi" } },
+      gateway: { replicas: 1, routes },
+      modes,
+    },
+  });
+};
+
 let database: DatabaseClient;
 let load: DatabaseLoad;
 
 beforeAll(async () => {
-  const spec = { certificates: { lifetime: "5m" }, database: { storage: { size: "1Gi" } } };
-  await kubectl.apply(echoStemHub("studio", { spec }));
+  const metadata = { name: "sign-in" };
+  await kubectl.apply({ apiVersion: "v1", kind: "Secret", metadata, stringData: { secret } }, studio());
   await untilStemHub(kubectl, "studio");
   const image = environment().images.postgres;
   database = await databaseClient(kubectl, "studio", image);
@@ -66,6 +89,21 @@ test("given certificates that hold 5 minutes, when the first have ended, then al
   const events = await kubectl.run(["get", "events", "--field-selector=reason=CertificateRenewed", "-o", "name"]);
   expect(events).not.toBe("");
 }, 420_000);
+
+test("given the same certificates, then the gateway still reaches the queue, and the operator hears from it", async () => {
+  const expires = `${new Date(Date.now() + 600_000).toISOString().slice(0, 19)}Z`;
+  await kubectl.apply(studio({ override: { mode: "ReadOnly", reason: "we move house", expires } }));
+  const gateway = await GatewayClient.open(kubectl, "studio");
+  try {
+    await untilMode(gateway, "ReadOnly", 30_000, ({ mode }) => mode === "ReadOnly");
+    const { headers } = signedIn(secretToken(secret));
+    const write = { method: "POST", headers: { ...headers, "idempotency-key": "kept" }, body: {} } as const;
+    await gateway.expect(202, "/albums/blue/songs", write);
+    await untilStemHub(kubectl, "studio", "jsonpath={.status.queue.pending}=1", 60_000);
+  } finally {
+    gateway.close();
+  }
+}, 180_000);
 
 /** The certificate of each server, verified as libpq's verify-full does it: authority, host and time. */
 async function shown(): Promise<X509Certificate[]> {

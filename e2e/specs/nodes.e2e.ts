@@ -6,7 +6,7 @@ import { databaseClient } from "../support/database.ts";
 import { accountOf, startLoad, untilInSync } from "../support/database-load.ts";
 import { eventually } from "../support/deadline.ts";
 import { operatorRelease } from "../support/namespace.ts";
-import { operatorLeader } from "../support/operator.ts";
+import { operatorLeader, scaleOperator } from "../support/operator.ts";
 import { untilStemHub } from "../support/ready.ts";
 import { sharedStudio } from "../support/shared-studio.ts";
 import { adminKubectl, environment } from "../support/suite.ts";
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   if (cut) await cluster.healNode(cut);
-  await scaleOperator(2);
+  await scaleOperator(system, 2);
 }, 120_000);
 
 test.each(["on another node", "on that node", "nowhere"] as const)(
@@ -38,7 +38,7 @@ test.each(["on another node", "on that node", "nowhere"] as const)(
     const node = await primaryNode();
     if (operator === "on that node") await moveLeader(node, "to");
     if (operator === "on another node") await moveLeader(node, "away from");
-    if (operator === "nowhere") await scaleOperator(0);
+    if (operator === "nowhere") await scaleOperator(system, 0);
     const database = await databaseClient(kubectl, "studio", image(), node);
     const load = await startLoad(kubectl, "studio", { image: image(), database, avoid: node });
 
@@ -57,7 +57,7 @@ test.each(["on another node", "on that node", "nowhere"] as const)(
     await cluster.healNode(node);
     cut = undefined;
     const healed = performance.now();
-    if (operator === "nowhere") await scaleOperator(2);
+    if (operator === "nowhere") await scaleOperator(system, 2);
     await untilInSync(kubectl, "studio", 90_000);
     const wholeSeconds = (performance.now() - healed) / 1_000;
 
@@ -128,13 +128,6 @@ async function moveLeader(node: string, where: "to" | "away from"): Promise<void
   } finally {
     for (const name of closed) await system.run(["uncordon", name]);
   }
-}
-
-async function scaleOperator(replicas: number): Promise<void> {
-  const name = `deployment/${operatorRelease.name}`;
-  await system.run(["scale", name, `--replicas=${replicas}`]);
-  if (replicas > 0) await system.run(["rollout", "status", name, "--timeout=60s"], { deadlineMs: 70_000 });
-  else await system.wait(`pod -l app.kubernetes.io/name=${operatorRelease.name}`, "delete", 60_000);
 }
 
 interface EndpointSlice {
