@@ -12,7 +12,8 @@ export interface ModesFault {
   readonly capability: Capability;
   /** Upper bound of the median until every gateway tells; what the issue asks of the database. Units: seconds. */
   readonly targetSeconds?: number;
-  begin(): Promise<void>;
+  /** Returns the moment before it was asked for, in ms since 1970: it came no earlier, and some tenths of a second later at most. */
+  begin(): Promise<number>;
   end(): Promise<void>;
 }
 
@@ -21,7 +22,7 @@ export function modesFaults(kubectl: Kubectl, stemhub: string, relay: Relay): re
   const service = (capability: Capability, component: string): ModesFault => ({
     name: `${capability} does not answer`,
     capability,
-    begin: () => echoFault(kubectl, `${stemhub}-${component}`, "frozen"),
+    begin: () => timed(() => echoFault(kubectl, `${stemhub}-${component}`, "frozen")),
     end: () => echoFault(kubectl, `${stemhub}-${component}`, "well"),
   });
   let standbys: readonly string[] = [];
@@ -34,7 +35,7 @@ export function modesFaults(kubectl: Kubectl, stemhub: string, relay: Relay): re
       begin: async () => {
         const primary = await lockHolder(kubectl, `${stemhub}-db`);
         standbys = (await memberPods(kubectl, stemhub)).filter((pod) => pod !== primary);
-        await signal("STOP");
+        return timed(() => signal("STOP"));
       },
       end: async () => {
         await signal("CONT");
@@ -43,11 +44,17 @@ export function modesFaults(kubectl: Kubectl, stemhub: string, relay: Relay): re
     {
       name: "storage does not answer",
       capability: "storage",
-      begin: () => relay.cut("silent"),
+      begin: () => timed(() => relay.cut("silent")),
       end: () => relay.mend(),
     },
     service("collaboration", "collaboration"),
     service("auth", "auth"),
     service("dawParsing", "updates"),
   ];
+}
+
+async function timed(begin: () => Promise<unknown>): Promise<number> {
+  const fromMs = Date.now();
+  await begin();
+  return fromMs;
 }

@@ -6,6 +6,7 @@ import type { Progress } from "../e2e/progress.ts";
 import { auditedRequests } from "../e2e/support/audit.ts";
 import { faultyStemHub } from "../e2e/support/database-faults.ts";
 import { untilInSync } from "../e2e/support/database-load.ts";
+import { deadLetters } from "../e2e/support/dead-letters.ts";
 import { echoComponent } from "../e2e/support/echo.ts";
 import type { Kubectl } from "../e2e/support/kubectl.ts";
 import { namespaceFor, operatorRelease } from "../e2e/support/namespace.ts";
@@ -83,11 +84,11 @@ async function once(
   { auditLog, queued }: { readonly auditLog: string | undefined; readonly queued: boolean },
 ): Promise<ToldRun & { readonly lost: number }> {
   await gateways.untilWell(fault.capability, wellDeadlineMs);
-  const fromMs = Date.now();
+  let fromMs: number;
   let told: Awaited<ReturnType<GatewayEars["heardOf"]>>;
   let accepted: readonly string[] = [];
   try {
-    await fault.begin();
+    fromMs = await fault.begin();
     told = await gateways.heardOf(fault.capability, fromMs, toldDeadlineMs);
     if (queued) accepted = await queueWrites(gateways, fromMs);
   } finally {
@@ -131,9 +132,7 @@ async function queueWrites({ any: gateway }: GatewayEars, nowMs: number): Promis
 async function lostOf(kubectl: Kubectl, { any: gateway }: GatewayEars, keys: readonly string[]): Promise<number> {
   const untold = async () => {
     const applied = new Set((await gateway.expect(200, "/applied")).json<string[]>());
-    const listed = await kubectl.exec(`deploy/${name}-queue`, ["node", "main.ts", "dead-letters", "list"]);
-    const dead = listed.split("\n").filter((line) => line.startsWith("{")).length;
-    return Math.max(0, keys.filter((key) => !applied.has(key)).length - dead);
+    return Math.max(0, keys.filter((key) => !applied.has(key)).length - (await deadLetters(kubectl, name)));
   };
   const until = Date.now() + drainedDeadlineMs;
   for (;;) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ModeDocument } from "../../operator/api/mode-document.ts";
 import { defaultMessages } from "../../operator/api/modes.ts";
 import { s3Port } from "../cluster/cluster.ts";
 import { eventually } from "../support/deadline.ts";
@@ -168,7 +169,8 @@ describe("given a service that fails every other second for two minutes, and one
   test("then it is not called well before it has done well for its dwell time, and it is once it does", async () => {
     await sleep(Math.max(0, flappedMs - (performance.now() - began)));
     await echoFault(kubectl, services.dawParsing, "well");
-    await untilMode(gateway, "Normal", wellWithinMs, ({ mode }) => mode === "Normal");
+    const isWell = ({ capabilities }: ModeDocument) => capabilities.dawParsing.mode === "Normal";
+    await untilMode(gateway, "with DAW parsing", wellWithinMs, isWell);
     const told = (await following.end()).map(({ capabilities }) => capabilities.dawParsing);
     const changes = told.filter(({ mode }, i) => i > 0 && mode !== told[i - 1]?.mode);
     const outages = changes.flatMap(({ mode, since }, i) => {

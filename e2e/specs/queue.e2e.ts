@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deadLetters } from "../support/dead-letters.ts";
 import { eventually } from "../support/deadline.ts";
 import { echoComponent } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
@@ -103,7 +104,7 @@ describe("given a database that takes no writes", () => {
     const queued = async () => (await applied()).filter((key) => key !== "direct");
     const done = async (share: number) => {
       const count = Math.ceil(keys.length * share);
-      const enough = async () => (await queued()).length + (await deadLetters()) >= count;
+      const enough = async () => (await queued()).length + (await deadLetters(kubectl, "studio")) >= count;
       await eventually(`${count} of ${keys.length} writes are done with`, 120_000, enough, 200);
     };
     await killPods("queue");
@@ -117,7 +118,7 @@ describe("given a database that takes no writes", () => {
     await done(1);
     await untilMode(gateway, "Normal again", 120_000, ({ mode }) => mode === "Normal");
 
-    const [found, dead] = [await queued(), await deadLetters()];
+    const [found, dead] = [await queued(), await deadLetters(kubectl, "studio")];
     console.log(
       `${keys.length} writes queued, and all parts killed in turn: ${found.length} applied, ${dead} dead letters`,
     );
@@ -137,12 +138,6 @@ describe("given a database that takes no writes", () => {
 async function killPods(component: "queue" | "queue-store"): Promise<void> {
   const labels = `app.kubernetes.io/instance=studio,app.kubernetes.io/component=${component}`;
   await kubectl.delete(`pod -l ${labels}`, { force: true });
-}
-
-/** How many are listed. Errors: while no queue pod answers. */
-async function deadLetters(): Promise<number> {
-  const listed = await kubectl.exec("deploy/studio-queue", ["node", "main.ts", "dead-letters", "list"]);
-  return listed.split("\n").filter((line) => line.startsWith("{")).length;
 }
 
 /** Keys that the app has applied, in that order. */
