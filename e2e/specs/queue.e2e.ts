@@ -102,20 +102,23 @@ describe("given a database that takes no writes", () => {
     const keys = [...places.keys()];
     expect(keys).toHaveLength(albums.length * songsEach);
     const queued = async () => (await applied()).filter((key) => key !== "direct");
-    const done = async (share: number) => {
+    const applies = (share: number) => {
       const count = Math.ceil(keys.length * share);
-      const enough = async () => (await queued()).length + (await deadLetters(kubectl, "studio")) >= count;
-      await eventually(`${count} of ${keys.length} writes are done with`, 120_000, enough, 200);
+      return eventually(`${count} of ${keys.length} writes are applied`, 120_000, async () => {
+        return (await queued()).length >= count;
+      });
     };
     await killPods("queue");
     await kubectl.apply(studio());
-    await done(0.1);
+    await applies(0.1);
     await killPods("queue-store");
-    await done(0.4);
+    await applies(0.4);
     await kubectl.exec("deploy/studio-api", ["bash", "-c", "kill -TERM 1"]);
-    await done(0.6);
+    await applies(0.6);
     await killPods("queue");
-    await done(1);
+    await eventually("none of them waits", 180_000, async () => {
+      return (await queued()).length + (await deadLetters(kubectl, "studio")) >= keys.length;
+    });
     await untilMode(gateway, "Normal again", 120_000, ({ mode }) => mode === "Normal");
 
     const [found, dead] = [await queued(), await deadLetters(kubectl, "studio")];
