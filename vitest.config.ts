@@ -36,10 +36,11 @@ const alone = ["install", "app", "nodes", "api-server", "operator-away", "databa
 const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000, hookTimeout: 180_000 };
 
 /**
- * Seven projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
+ * Eight projects: `unit` needs nothing but Node and ends within seconds; `apiserver` runs the operator's runtime and its
  * kinds against a real kube-apiserver and etcd; `helm` renders the chart with helm; `nginx` runs the gateway's configuration
- * and modules in the nginx of its image; `nats` runs the write queue on a real nats-server; `e2e` proves what the platform does
- * on a cluster, which its set-up brings up where there is none, `e2e-alone` first and file by file.
+ * and modules in the nginx of its image; `nats` runs the write queue on a real nats-server; `pgbackrest` reads and prunes real
+ * repositories; `e2e` proves what the platform does on a cluster, which its set-up brings up where there is none, `e2e-alone`
+ * first and file by file.
  */
 export default defineConfig({
   test: {
@@ -57,6 +58,7 @@ export default defineConfig({
             "**/*.helm.test.ts",
             "**/*.nginx.test.ts",
             "**/*.nats.test.ts",
+            "**/*.pgbackrest.test.ts",
             "**/node_modules/**",
           ],
         },
@@ -97,6 +99,15 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "pgbackrest",
+          include: ["{operator,workloads}/**/*.pgbackrest.test.ts"],
+          testTimeout: 120_000,
+          // The first one builds the database's image, where there is none yet.
+          hookTimeout: 1_200_000,
         },
       },
       {

@@ -57,6 +57,7 @@ async function main(): Promise<void> {
       { name: "gateway tests", needs: ["programs and images"], run: () => vitest("nginx", reports) },
       { name: "API server tests", needs: ["programs and images"], run: () => vitest("apiserver", reports) },
       { name: "write queue", needs: ["programs and images"], run: () => vitest("nats", reports) },
+      { name: "backup repository", needs: ["programs and images"], run: () => vitest("pgbackrest", reports) },
       { name: "example app", needs: ["programs and images"], run: () => testExampleApp() },
     ],
     {

@@ -77,8 +77,9 @@ export function planRetention(
 }
 
 /**
- * Days beyond the window whose backups are kept for it. One, since a restore to the window's first second begins at a backup
- * that had ended by then; and one more, since the newest day may be today.
+ * Days beyond the window whose backups are kept for it: one, since a restore to the window's first second begins at a backup
+ * that had ended by then, and one more, since the newest day may be today. Without them it would begin at one of the week
+ * before, and replay that much more.
  */
 const coveringDays = 2;
 
