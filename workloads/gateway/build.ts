@@ -58,9 +58,25 @@ export async function buildAgent(outfile: string): Promise<void> {
   });
 }
 
+/** The script for pages that nginx serves: no larger than it must be, since every page of a platform may load it. */
+export async function buildNotice(outfile: string): Promise<void> {
+  await build({
+    entryPoints: [join(here, "page/notice.ts")],
+    outfile,
+    bundle: true,
+    format: "iife",
+    platform: "browser",
+    target: "es2020",
+    minify: true,
+    tsconfigRaw: {},
+    logLevel: "silent",
+  });
+}
+
 if (import.meta.main) {
   const [, , directory] = process.argv;
   if (directory === undefined) throw new Error("usage: node workloads/gateway/build.ts DIRECTORY");
   await buildGateway(join(directory, "gateway.js"));
   await buildAgent(join(directory, "mode-agent.js"));
+  await buildNotice(join(directory, "notice.js"));
 }

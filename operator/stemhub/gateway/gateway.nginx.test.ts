@@ -192,6 +192,21 @@ describe("a component that knows first that the database takes no write", () => 
   });
 });
 
+test("the script for pages is served as what pages of the strictest policy run, whatever the mode", async () => {
+  await given({ database: "Unavailable" });
+  const { status, headers, body } = await gateway.ask("GET", "/.well-known/stemhub/notice.js");
+  expect({ status, ...headers }).toMatchObject({
+    status: 200,
+    "content-type": "text/javascript",
+    "x-content-type-options": "nosniff",
+    "cache-control": "max-age=3600",
+    "x-stemhub-mode": "Unavailable",
+  });
+  // Neither code out of text nor markup out of words.
+  expect(body).toContain("EventSource");
+  expect(body).not.toMatch(/\beval\b|new Function|innerHTML|insertAdjacentHTML|document\.write/);
+});
+
 describe("/.well-known/stemhub/mode", () => {
   test("is the document, with a tag by which it is sent once", async () => {
     await given({ storage: "Degraded" });

@@ -72,6 +72,7 @@ export function modeInServer(everyAnswer: readonly string[]): string[] {
     `    location @refused { ${refusal.join(" ")} }`,
     "    location = /.well-known/stemhub/mode { js_content gateway.mode; }",
     `    location = /.well-known/stemhub/mode/events { ${eventStream.join(" ")} }`,
+    `    location = /.well-known/stemhub/notice.js { ${notice(everyAnswer).join(" ")} }`,
     "    location /.well-known/stemhub { return 404; }",
   ];
 }
@@ -82,6 +83,15 @@ const eventStream = [
   "proxy_buffering off;",
   "proxy_read_timeout 60s;",
   "proxy_send_timeout 60s;",
+];
+
+/** The script for pages (workloads/gateway/page), looked for anew each hour: it changes with the gateway's image alone. */
+const notice = (everyAnswer: readonly string[]): readonly string[] => [
+  "alias /usr/local/lib/stemhub/notice.js;",
+  "default_type text/javascript;",
+  "types {}",
+  ...everyAnswer,
+  "add_header Cache-Control max-age=3600;",
 ];
 
 /** Lines of a route's location that tell its marks, and turn away what the mode does not let pass. */

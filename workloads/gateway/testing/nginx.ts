@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { unpackedImage } from "../../../e2e/cluster/images.ts";
 import { silentProgress } from "../../../e2e/progress.ts";
-import { buildGateway } from "../build.ts";
+import { buildGateway, buildNotice } from "../build.ts";
 
 /** The uid of the image. */
 const uid = 65532;
@@ -93,6 +93,7 @@ export class TestNginx {
       await writeFile(join(folder, "etc", path), text);
     }
     await (files.buildModule ?? buildGateway)(join(folder, "lib/gateway.js"));
+    await buildNotice(join(folder, "lib/notice.js"));
     await writeFile(join(folder, "log"), "");
     for (const name of ["tmp", "sockets", "log", "cache"]) await chown(join(folder, name), uid, uid);
     return new TestNginx(folder, root);
