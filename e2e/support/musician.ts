@@ -50,7 +50,7 @@ export class Musician {
       method: "POST",
       body: { message: "first take", artifact_sha256: sha256, artifact_size: artifact.length, daw: "Ableton Live 12" },
     });
-    const path = `/api/projects/${project}/versions/${version.json<{ id: string }>().id}/artifact`;
+    const path = `/api/artifacts/${project}/${version.json<{ id: string }>().id}`;
     await this.#gateway.expect(204, path, { method: "PUT", body: artifact });
     return (await this.#gateway.expect(200, path)).bytes;
   }

@@ -17,6 +17,7 @@ from .idempotency import Writes
 from .identity import Author, User
 
 router = APIRouter(prefix="/api/projects", tags=["projects"])
+"""Every change below takes Author: a gateway's route is a prefix, and all of them may be queued by the same one."""
 
 LARGEST_ARTIFACT = 5 * 1024**3
 """Bytes. More does not fit into a single PUT, in S3 as in R2."""
@@ -154,7 +155,7 @@ async def list_collaborators(project: UUID, user: User, database: Access) -> lis
 
 
 @router.put("/{project}/collaborators", status_code=204)
-async def put_collaborator(project: UUID, body: Collaborator, user: User, writes: Writes) -> None:
+async def put_collaborator(project: UUID, body: Collaborator, user: Author, writes: Writes) -> None:
     """Gives somebody a role, or another one. The owner stays an Admin: a project without any could not be mended."""
 
     async def put(transaction: Transaction) -> None:
@@ -184,7 +185,7 @@ async def list_branches(project: UUID, user: User, database: Access) -> list[dic
 
 
 @router.post("/{project}/branches", status_code=201, response_model=Branch)
-async def create_branch(project: UUID, body: NewBranch, user: User, writes: Writes) -> dict:
+async def create_branch(project: UUID, body: NewBranch, user: Author, writes: Writes) -> dict:
     async def create(transaction: Transaction) -> dict:
         await _require_for_write(transaction.connection, project, user, Role.editor)
         return await transaction.one(
@@ -204,7 +205,7 @@ async def create_branch(project: UUID, body: NewBranch, user: User, writes: Writ
 
 
 @router.post("/{project}/branches/{branch}/versions", status_code=201, response_model=Version)
-async def create_version(project: UUID, branch: UUID, body: NewVersion, user: User, writes: Writes) -> dict:
+async def create_version(project: UUID, branch: UUID, body: NewVersion, user: Author, writes: Writes) -> dict:
     """A version on a branch; its parent is what the branch pointed at. The artifact is uploaded afterwards."""
 
     async def create(transaction: Transaction) -> dict:

@@ -64,4 +64,4 @@ def new_version(client, project, owner, content=b"stem", message="first"):
     }
     answer = client.post(f"{path}/branches/{branch}/versions", json=body, headers=owner)
     assert answer.status_code == 201, answer.text
-    return answer.json(), f"{path}/versions/{answer.json()['id']}/artifact"
+    return answer.json(), f"/api/artifacts/{project['id']}/{answer.json()['id']}"

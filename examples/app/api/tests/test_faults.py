@@ -76,7 +76,7 @@ def test_when_the_database_is_away_readyz_says_so_healthz_does_not_and_the_pool_
 def test_without_storage_an_upload_is_refused_with_what_to_do(settings, project):
     made, owner = project
     with TestClient(create_app(dataclasses.replace(settings, storage=None))) as client:
-        path = f"/api/projects/{made['id']}/versions/{made['id']}/artifact"
+        path = f"/api/artifacts/{made['id']}/{made['id']}"
         answer = client.put(path, content=b"x", headers=owner)
     assert answer.status_code == 503
     assert "Keep your copy" in answer.json()["detail"]

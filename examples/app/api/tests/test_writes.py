@@ -167,6 +167,24 @@ def test_the_queue_renames_a_project_that_its_author_may_rename(client, project,
     assert names(client, owner) == ["Renamed"]
 
 
+def test_every_change_of_a_project_can_be_queued_since_they_share_a_prefix(client, project, musician):
+    made, owner = project
+    author = client.get("/api/me", headers=owner).json()["id"]
+    email, _ = musician()
+    path = f"/api/projects/{made['id']}"
+    branch = client.get(f"{path}/branches", headers=owner).json()[0]["id"]
+    version = {"message": "first", "artifact_sha256": "0" * 64, "artifact_size": 1, "daw": "Reaper"}
+    changes = [
+        ("PUT", f"{path}/collaborators", {"email": email, "role": "Viewer"}, 204),
+        ("POST", f"{path}/branches", {"name": "ideas"}, 201),
+        ("POST", f"{path}/branches/{branch}/versions", version, 201),
+    ]
+    for method, where, body, status in changes:
+        queued = Replay(author, body)
+        answer = client.request(method, where, content=queued.body, headers=queued.headers(htm=method, htu=where))
+        assert answer.status_code == status, answer.text
+
+
 @pytest.mark.parametrize(
     "change",
     [
