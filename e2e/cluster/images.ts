@@ -68,7 +68,7 @@ export type ImageName = keyof typeof table;
 /** All of them. */
 export const imageNames = Object.keys(table) as ImageName[];
 
-/** Those that the demo and the cluster suite run; the example's other services are built when they are asked for by name. */
+/** Those that the demo and the cluster suite run. */
 export const clusterImages = [
   "operator",
   "postgres",
@@ -77,6 +77,14 @@ export const clusterImages = [
   "queue",
   "nats",
   "example-api",
+] as const satisfies readonly ImageName[];
+
+/** The example's other services, for what runs the whole platform: it asks for them by name, since they take minutes to build. */
+export const platformImages = [
+  "example-auth",
+  "example-collaboration",
+  "example-dawparser",
+  "example-web",
 ] as const satisfies readonly ImageName[];
 
 /** What builds images: buildah without a daemon, or docker where its daemon answers. */

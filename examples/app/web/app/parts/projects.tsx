@@ -4,13 +4,16 @@ import { type FormEvent, useCallback, useEffect, useState } from "react";
 import { type Pending, type Project, shown } from "../platform/changes.ts";
 import type { ModeDocument } from "../platform/mode.ts";
 import { ask, change, type Outcome } from "../platform/requests.ts";
+import { OpenProject } from "./open-project.tsx";
 import { Upload } from "./upload.tsx";
 import { usePending } from "./use-pending.ts";
 
-/** The user's projects: to create, to rename, to upload to. What was saved for later shows at once, as pending. */
+/** The user's projects: to create, to rename, to upload to, to open. What was saved for later shows at once, as pending. */
 export function Projects({ user, mode }: { readonly user: string; readonly mode: ModeDocument | undefined }) {
   const [projects, setProjects] = useState<readonly Project[]>([]);
   const [told, setTold] = useState("");
+  const [opened, setOpened] = useState<string>();
+  const [uploads, setUploads] = useState(0);
 
   const list = useCallback(async () => {
     const found = await ask<Project[]>("/api/projects");
@@ -51,6 +54,7 @@ export function Projects({ user, mode }: { readonly user: string; readonly mode:
     void save(name);
   }
 
+  const open = projects.find(({ id }) => id === opened);
   return (
     <section>
       <h2>Projects</h2>
@@ -71,11 +75,19 @@ export function Projects({ user, mode }: { readonly user: string; readonly mode:
               {name}
               {waits ? " (pending)" : ""}
             </span>
-            {id === undefined ? null : <Rename name={name} save={(to) => save(to, id)} />}
+            {id === undefined ? null : (
+              <span>
+                <button type="button" onClick={() => setOpened(id)}>
+                  Open
+                </button>
+                <Rename name={name} save={(to) => save(to, id)} />
+              </span>
+            )}
           </li>
         ))}
       </ul>
-      <Upload projects={projects} mode={mode} />
+      <Upload projects={projects} mode={mode} done={() => setUploads((count) => count + 1)} />
+      {open === undefined ? null : <OpenProject key={open.id} project={open} uploads={uploads} />}
     </section>
   );
 }

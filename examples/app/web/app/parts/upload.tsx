@@ -27,33 +27,34 @@ type State =
 export function Upload({
   projects,
   mode,
+  done,
 }: {
   readonly projects: readonly Project[];
   readonly mode: ModeDocument | undefined;
+  readonly done: () => void;
 }) {
   const [state, setState] = useState<State>({ at: "rest", told: "" });
   const task = useRef<Task>(undefined);
-  const storageWorks = works(mode, "storage");
+  const canBeSent = works(mode, "storage") && works(mode, "database");
 
   async function send() {
     if (!task.current) return;
     setState({ at: "sending", part: 0 });
     const answer = await upload(task.current, (part) => setState({ at: "sending", part }));
-    if (answer.kind === "refused" && (answer.status === 503 || answer.status === 0)) {
-      setState({ at: "waiting", told: answer.detail, seconds: answer.retryAfterSeconds });
-      return;
-    }
+    const wait = waitAfter(answer);
+    if (wait) return setState({ at: "waiting", ...wait });
     setState({ at: "rest", told: answer.kind === "done" ? `${task.current.file.name} is uploaded.` : told(answer) });
     task.current = undefined;
+    done();
   }
 
-  // While storage is known to be away nobody asks; a gateway that says so tells when it is back.
+  // While it is known that it cannot be sent nobody asks; a gateway that says so tells when it can.
   // biome-ignore lint/correctness/useExhaustiveDependencies: send is made anew each time, and reads only the task
   useEffect(() => {
-    if (state.at !== "waiting" || !storageWorks) return;
+    if (state.at !== "waiting" || !canBeSent) return;
     const timer = setTimeout(() => void send(), state.seconds * 1_000);
     return () => clearTimeout(timer);
-  }, [state, storageWorks]);
+  }, [state, canBeSent]);
 
   function begin(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -102,6 +103,22 @@ async function upload(task: Task, progress: (part: number) => void): Promise<Out
     task.artifact = `/api/projects/${task.project}/versions/${made.value.id}/artifact`;
   }
   return await sendFile(task.artifact, task.file, progress);
+}
+
+/**
+ * What to tell, and when to ask again: of what cannot be done now, and of a version that was saved for later. Asked for
+ * again under its key, the api answers with the version once it is made.
+ */
+function waitAfter(answer: Outcome<unknown>): { readonly told: string; readonly seconds: number } | undefined {
+  switch (answer.kind) {
+    case "done":
+      return undefined;
+    case "queued":
+      return { told: answer.message, seconds: 3 };
+    case "refused":
+      if (answer.status !== 503 && answer.status !== 0) return undefined;
+      return { told: answer.detail, seconds: answer.retryAfterSeconds };
+  }
 }
 
 async function makeVersion({ project, file, key }: Task): Promise<Outcome<{ id: string }>> {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { fate, type Pending, readPending, shown } from "./changes.ts";
 import { type ModeDocument, newer, sentences, works } from "./mode.ts";
+import { edit } from "./notes.ts";
 import { outcome } from "./requests.ts";
+import { told } from "./versions.ts";
 
 const document = (epoch: number, capabilities: ModeDocument["capabilities"] = {}): ModeDocument => ({
   epoch,
@@ -110,4 +112,26 @@ describe("an answer", () => {
     expect(outcome(201, headers({}), '{"id":"1"}')).toEqual({ kind: "done", value: { id: "1" } });
     expect(outcome(204, headers({}), "")).toEqual({ kind: "done", value: undefined });
   });
+});
+
+describe("what somebody wrote into notes", () => {
+  test.each([
+    ["", "verse", { at: 0, deleted: 0, inserted: "verse" }],
+    ["verse", "verse 2", { at: 5, deleted: 0, inserted: " 2" }],
+    ["verse 2", "verse", { at: 5, deleted: 2, inserted: "" }],
+    ["a verse", "a long verse", { at: 2, deleted: 0, inserted: "long " }],
+    ["aaa", "aa", { at: 2, deleted: 1, inserted: "" }],
+    ["verse", "verse", undefined],
+  ])("%j became %j: one place", (before, after, expected) => {
+    expect(edit(before, after)).toEqual(expected);
+  });
+});
+
+test.each([
+  { uploaded_at: null, session: null, says: "Take: its file is on its way" },
+  { uploaded_at: "2026", session: null, says: "Take: stored, without tempo and tracks" },
+  { uploaded_at: "2026", session: { tempo: 93.25, tracks: [1, 2] }, says: "Take: 93.25 BPM, 2 tracks" },
+  { uploaded_at: "2026", session: { tempo: null, tracks: [1] }, says: "Take: 1 track" },
+])("a version says: $says", ({ says, ...known }) => {
+  expect(told({ id: "1", message: "Take", ...known })).toBe(says);
 });
