@@ -100,7 +100,7 @@ async function upload(task: Task, progress: (part: number) => void): Promise<Out
   if (!task.artifact) {
     const made = await makeVersion(task);
     if (made.kind !== "done") return made;
-    task.artifact = `/api/projects/${task.project}/versions/${made.value.id}/artifact`;
+    task.artifact = `/api/artifacts/${task.project}/${made.value.id}`;
   }
   return await sendFile(task.artifact, task.file, progress);
 }
