@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { chooseCluster } from "./cluster/choose.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { exists } from "./cluster/files.ts";
-import { buildImages, clusterImages } from "./cluster/images.ts";
+import { buildImages, clusterImages, platformImages } from "./cluster/images.ts";
 import { clusterPrograms } from "./cluster/local/program-table.ts";
 import { ensurePrograms } from "./cluster/local/programs.ts";
 import { type Count, countVitest, total } from "./counting.ts";
@@ -28,12 +28,12 @@ async function main(): Promise<void> {
   const wereUp = new Set((await Promise.all(clusters.map(isUp))).flatMap((up, index) => (up ? [clusters[index]] : [])));
   // What takes longest on a fresh machine begins first, while suites that need none of it run. The stage that waits for
   // it tells how it ended. Images are mostly downloads, and fit beside the compiler.
+  const images = cluster.provider === "local" ? buildImages(clusterImages, silentProgress) : undefined;
+  // Only the spec `pages` needs these: it waits for them, and tells what went wrong.
+  images?.then(() => buildImages(platformImages, silentProgress)).catch(() => undefined);
   const prepared =
     cluster.provider === "local"
-      ? Promise.all([
-          ensurePrograms([...clusterPrograms, "helm", "nats-server"], silentProgress),
-          buildImages(clusterImages, silentProgress),
-        ])
+      ? Promise.all([ensurePrograms([...clusterPrograms, "helm", "nats-server"], silentProgress), images])
       : undefined;
   prepared?.catch(() => undefined);
   // Likewise: clusters come up mostly by waiting, beside suites that need none.
