@@ -37,6 +37,11 @@ export class StudioPage {
     return this.page.getByRole("alert").filter({ hasText: /./ }).first();
   }
 
+  /** The status of what the page reads first, by whoever is signed in. */
+  statusOfProjects(): Promise<number> {
+    return this.page.evaluate(async () => (await fetch("/api/projects")).status);
+  }
+
   /** What became of a file. */
   get uploadTold(): Locator {
     return this.page.locator("section p.told[role=status]");
@@ -83,7 +88,7 @@ export class StudioPage {
 
   /** Chooses a file, and sends it to a project. */
   async upload(project: string, name: string, content: string): Promise<void> {
-    await this.page.getByLabel("Project", { exact: true }).selectOption({ label: project });
+    await this.page.getByRole("combobox", { name: "Project" }).selectOption({ label: project });
     const file = { name, mimeType: "application/octet-stream", buffer: Buffer.from(content) };
     await this.page.getByLabel("File").setInputFiles(file);
     await this.page.getByRole("button", { name: "Upload" }).click();

@@ -3,7 +3,7 @@
 import { type FormEvent, useCallback, useEffect, useState } from "react";
 import { type Pending, type Project, shown } from "../platform/changes.ts";
 import type { ModeDocument } from "../platform/mode.ts";
-import { ask, change, type Outcome } from "../platform/requests.ts";
+import { ask, change, type Outcome, type Refused } from "../platform/requests.ts";
 import { OpenProject } from "./open-project.tsx";
 import { Upload } from "./upload.tsx";
 import { usePending } from "./use-pending.ts";
@@ -12,14 +12,20 @@ import { usePending } from "./use-pending.ts";
 export function Projects({ user, mode }: { readonly user: string; readonly mode: ModeDocument | undefined }) {
   const [projects, setProjects] = useState<readonly Project[]>([]);
   const [told, setTold] = useState("");
+  const [unread, setUnread] = useState<Refused>();
   const [opened, setOpened] = useState<string>();
   const [uploads, setUploads] = useState(0);
 
   const list = useCallback(async () => {
     const found = await ask<Project[]>("/api/projects");
     if (found.kind === "done") setProjects(found.value);
-    else if (found.kind === "refused") setTold(found.detail);
+    setUnread(found.kind === "refused" ? found : undefined);
   }, []);
+  useEffect(() => {
+    if (unread === undefined) return;
+    const timer = setTimeout(() => void list(), unread.retryAfterSeconds * 1_000);
+    return () => clearTimeout(timer);
+  }, [list, unread]);
   const settled = useCallback(
     (failed: readonly Pending[]) => {
       const names = failed.map(({ name }) => `"${name}"`).join(", ");
@@ -66,7 +72,7 @@ export function Projects({ user, mode }: { readonly user: string; readonly mode:
         <button type="submit">Create</button>
       </form>
       <p className="told" role="alert">
-        {told}
+        {told || unread?.detail}
       </p>
       <ul aria-label="Projects">
         {shown(projects, pending).map(({ key, id, name, pending: waits }) => (

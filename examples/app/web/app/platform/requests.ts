@@ -3,8 +3,15 @@ export type Outcome<T> =
   | { readonly kind: "done"; readonly value: T }
   /** Saved for later: its state is at `status`. */
   | { readonly kind: "queued"; readonly status: string; readonly message: string }
-  /** Not done, for a reason that users can read. `status` 0: nobody answered. */
-  | { readonly kind: "refused"; readonly status: number; readonly detail: string; readonly retryAfterSeconds: number };
+  | Refused;
+
+/** Not done, for a reason that users can read. `status` 0: nobody answered. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly status: number;
+  readonly detail: string;
+  readonly retryAfterSeconds: number;
+}
 
 const deadlineMs = 15_000;
 const nobodyAnswered = "StemHub cannot be reached. Try again in a moment.";
