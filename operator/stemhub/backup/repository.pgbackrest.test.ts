@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ArchivingDatabase } from "../../../workloads/backup/testing/archiving-database.ts";
+import { readVerify } from "../../../workloads/backup/verify.ts";
 import { retentionArchive } from "../../api/backup-report.ts";
 import { segmentName, segmentOf } from "../../api/wal-segments.ts";
 import { archiveGaps } from "./archive-gaps.ts";
@@ -93,4 +94,15 @@ test("given a segment that was deleted, then pgBackRest calls the repository wel
   expect(archiveGaps(database.archive(), database.backups(), first?.label).gaps).toMatchObject([
     { until: behind.finishedAt },
   ]);
+});
+
+test("given a flipped byte in a backup, then pgBackRest's info is content, and verify names the backup", () => {
+  const verify = () => readVerify(database.run("pgbackrest --stanza=db verify --output=text --verbose"));
+  expect(verify()).toEqual([]);
+  const newest = database.backups().at(-1);
+  database.run(`file=$(ls repository/backup/db/${newest?.label}/bundle/* | head -1)
+byte=$(od -An -tu1 -j500000 -N1 "$file")
+printf "\\x$(printf %x $((byte ^ 255)))" | dd of="$file" bs=1 seek=500000 conv=notrunc status=none`);
+  expect(database.run("pgbackrest --stanza=db info")).toContain("status: ok");
+  expect(verify()).toEqual([{ of: "backup", name: newest?.label, words: ["checksum invalid: 1"] }]);
 });
