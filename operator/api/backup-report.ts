@@ -51,10 +51,10 @@ export interface ArchiveContent {
 }
 
 /**
- * The number for repo1-retention-archive, with repo1-retention-archive-type=full, that keeps every segment from the full backup
- * `walFrom` on. pgBackRest counts full backups from the newest, so count what is in the repository at that moment, and while no
- * backup is made: one more full backup, and the same number would begin later. Undefined where `walFrom` is not there: then
- * no segment may be expired.
+ * The number for repo1-retention-archive, with repo1-retention-archive-type=full, that keeps every segment from the
+ * full backup `walFrom` on. pgBackRest counts full backups from the newest, so count what is in the repository at that
+ * moment, and while no backup is made: one more full backup, and the same number would begin later. Undefined where
+ * `walFrom` is not there: then no segment may be expired.
  */
 export function retentionArchive(
   backups: readonly Pick<ReportedBackup, "label" | "type">[],

@@ -1,6 +1,6 @@
 /**
- * Where a segment of write-ahead log is: on which timeline, and the how-manieth of the log, which goes on through all of
- * them. Of 16 MiB each, PostgreSQL's own size, of which 256 share the name's middle part.
+ * Where a segment of write-ahead log is: on which timeline, and the how-manieth of the log, which goes on through all
+ * of them. Of 16 MiB each, PostgreSQL's own size, of which 256 share the name's middle part.
  */
 export interface WalSegment {
   readonly timeline: number;

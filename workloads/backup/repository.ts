@@ -19,7 +19,7 @@ const infoSchema = z.array(
   }),
 );
 
-/** The backups of a repository with one database, oldest first. Errors: a ZodError for what pgBackRest 2.55 does not say. */
+/** The backups of a repository with one database, oldest first. Errors: a ZodError for an answer of another form. */
 export function readBackups(info: string): readonly ReportedBackup[] {
   return infoSchema.parse(JSON.parse(info)).flatMap(({ backup }) =>
     backup.map(({ label, type, prior, timestamp, archive, info: { size, repository }, error }) =>

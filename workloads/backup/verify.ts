@@ -8,9 +8,9 @@ export interface Damage {
 }
 
 /**
- * What `pgbackrest verify --output=text --verbose` found: nothing is undamaged's answer. It ends with 0 whatever it finds, and
- * without --verbose it says nothing where all is well, as if it had not run. A backup that builds upon a damaged one is not
- * named, and cannot be restored either.
+ * What `pgbackrest verify --output=text --verbose` found: nothing is undamaged's answer. It ends with 0 whatever it
+ * finds, and without --verbose it says nothing where all is well, as if it had not run. A backup that builds upon a
+ * damaged one is not named, and cannot be restored either.
  *
  * Errors: an Error where it gives no verdict, since silence proves nothing.
  */

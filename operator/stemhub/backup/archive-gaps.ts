@@ -18,19 +18,19 @@ export interface ArchiveGap {
   readonly until: string | undefined;
 }
 
-/** What an archive lacks. Nothing in it: every moment since the oldest backup on the database's own line can be restored. */
+/** What an archive lacks. Nothing in it: every moment since the line's first backup can be restored. */
 export interface ArchiveFindings {
   readonly gaps: readonly ArchiveGap[];
   /** Backups that cannot be restored at all: segments that were written while they were made are missing. */
   readonly incomplete: readonly string[];
-  /** Timelines that have segments and no history file: where they begin is unknown, and so whether anything is missing. */
+  /** Timelines that have segments and no history file: where they begin is unknown, and so what is missing. */
   readonly withoutHistory: readonly number[];
 }
 
 /**
- * Whether the archive is whole from the backup `walFrom` on (see retention.ts), along the line of timelines that leads to the
- * newest one. Timelines that the line has left are not asked for, and what is still to arrive at its end is no gap. After a
- * promotion, the end of the timeline before may take a while to arrive, and is one until then.
+ * Whether the archive is whole from the backup `walFrom` on (see retention.ts), along the line of timelines that leads
+ * to the newest one. Timelines that the line has left are not asked for, and what is still to arrive at its end is no
+ * gap. After a promotion, the end of the timeline before may take a while to arrive, and is one until then.
  */
 export function archiveGaps(
   archive: ArchiveContent,
@@ -73,8 +73,8 @@ function hasHistory({ histories }: ArchiveContent, timeline: number): boolean {
 }
 
 /**
- * What recovery to the newest moment reads, oldest timeline first; the last has no end yet. The segment in which a timeline
- * ends is read from the next one, which begins with a copy of it.
+ * What recovery to the newest moment reads, oldest timeline first; the last has no end yet. The segment in which a
+ * timeline ends is read from the next one, which begins with a copy of it.
  */
 function lineOf({ histories }: ArchiveContent): readonly Stretch[] {
   const newest = histories.toSorted((a, b) => b.timeline - a.timeline)[0];

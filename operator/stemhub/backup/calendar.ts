@@ -15,8 +15,8 @@ export interface Schedule {
 }
 
 /**
- * What is promised. Periods count from the newest that has a backup, not from the clock: neither a day on which none was made
- * nor a clock that jumps makes an older one worth less.
+ * What is promised. Periods count from the newest that has a backup, not from the clock: neither a day on which none
+ * was made nor a clock that jumps makes an older one worth less.
  */
 export interface Retention {
   /** Any second of so many days can be restored. */
@@ -58,8 +58,9 @@ function periodOf(tier: Tier, day: Temporal.PlainDate, weekday: Weekday): string
 }
 
 /**
- * The backups that stand for the newest `count` periods which have one, newest period first. A day's is its newest. A week's
- * and a month's is its first full one, so that it stays the same while others come; where a full one failed, its newest.
+ * The backups that stand for the newest `count` periods which have one, newest period first. A day's is its newest. A
+ * week's and a month's is its first full one, so that it stays the same while others come; where a full one failed,
+ * its newest.
  */
 export function standingFor(
   tier: Tier,

@@ -10,8 +10,8 @@ export interface DueBackup {
 }
 
 /**
- * The first moment after `now` at which a backup is due. On a day whose clock skips the hour it is as long after the skip, and on
- * one that has the hour twice it is the first.
+ * The first moment after `now` at which a backup is due. On a day whose clock skips the hour it is as long after the
+ * skip, and on one that has the hour twice it is the first.
  */
 export function nextDue(schedule: Schedule, now: Date): DueBackup {
   const today = zoned(now, schedule).toPlainDate();
@@ -41,8 +41,9 @@ export interface MissedBackup extends DueBackup {
 }
 
 /**
- * The backup to make now, since its moment went by without one; the first reason that holds. `graceMs`: jitter and the time
- * that a backup may take. Backups stamped later than `now` prove nothing: the clock was wrong when they were made.
+ * The backup to make now, since its moment went by without one; the first reason that holds. `graceMs`: jitter and the
+ * time that a backup may take. Backups stamped later than `now` prove nothing: the clock was wrong when they were
+ * made.
  */
 export function missedBackup(
   backups: readonly ReportedBackup[],

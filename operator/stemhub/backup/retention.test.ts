@@ -25,7 +25,7 @@ function plan(backups: readonly ReportedBackup[], at = now, promised = retention
 }
 
 describe("what a backup is kept for", () => {
-  test("given four days of a week, then the newest days count, the window's, and the full one that they build upon", () => {
+  test("given four days of a week, then the newest days count, the window's, and their full one", () => {
     const { whyOf, expire } = plan(week);
     expect(whyOf(wednesday)).toEqual(["daily", "pointInTime"]);
     expect(whyOf(tuesday)).toEqual(["daily", "pointInTime"]);

@@ -22,8 +22,8 @@ export interface RetentionPlan {
   /** Labels for `expire --set`, one after the other: what depends on another comes before it. */
   readonly expire: readonly string[];
   /**
-   * The full backup from which on every segment is kept (`retentionArchive` makes pgBackRest's number of it). Of older backups
-   * pgBackRest keeps the segments that make each whole. Undefined: no segment may go.
+   * The full backup from which on every segment is kept (`retentionArchive` makes pgBackRest's number of it). Of older
+   * backups pgBackRest keeps the segments that make each whole. Undefined: no segment may go.
    */
   readonly walFrom: string | undefined;
 }
@@ -77,16 +77,16 @@ export function planRetention(
 }
 
 /**
- * Days beyond the window whose backups are kept for it: one, since a restore to the window's first second begins at a backup
- * that had ended by then, and one more, since the newest day may be today. Without them it would begin at one of the week
- * before, and replay that much more.
+ * Days beyond the window whose backups are kept for it: one, since a restore to the window's first second begins at a
+ * backup that had ended by then, and one more, since the newest day may be today. Without them it would begin at one
+ * of the week before, and replay that much more.
  */
 const coveringDays = 2;
 
 /**
- * The newest backup at which a restore to the window's first second can begin: it ended a window before the newest one did,
- * and backups of as many days lie after it. The first alone would trust the clock by which they are stamped. Where there is
- * none, the oldest.
+ * The newest backup at which a restore to the window's first second can begin: it ended a window before the newest one
+ * did, and backups of as many days lie after it. The first alone would trust the clock by which they are stamped.
+ * Where there is none, the oldest.
  */
 function windowAnchor(
   sound: readonly ReportedBackup[],

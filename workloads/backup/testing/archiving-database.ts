@@ -34,8 +34,9 @@ fsync = off
 `;
 
 /**
- * A PostgreSQL that archives by pgBackRest, both out of the database's image, as processes on this machine: the image is their
- * root folder, and /data is this test's. The repository is encrypted and in a folder, where a test can take files away.
+ * A PostgreSQL that archives by pgBackRest, both out of the database's image, as processes on this machine: the image
+ * is their root folder, and /data is this test's. The repository is encrypted and in a folder, where a test can take
+ * files away.
  *
  * Assumes root, as the local cluster does.
  */
@@ -84,7 +85,8 @@ ${script}`;
   write(segments = 1): void {
     const write = "psql -qc 'SELECT pg_logical_emit_message(true, $$test$$, $$a song$$)' -c 'SELECT pg_switch_wal()'";
     this.run(`for count in $(seq ${segments}); do ${write} postgres >/dev/null; done`);
-    this.run(`for try in $(seq 300); do compgen -G 'pg/pg_wal/archive_status/*.ready' >/dev/null || exit 0; sleep 0.1; done
+    this.run(`waiting() { compgen -G 'pg/pg_wal/archive_status/*.ready' >/dev/null; }
+for try in $(seq 300); do waiting || exit 0; sleep 0.1; done
 echo "not archived: $(ls pg/pg_wal/archive_status)" >&2; exit 1`);
   }
 
