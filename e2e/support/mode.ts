@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ModeDocument } from "../../operator/api/mode-document.ts";
 import { eventually } from "./deadline.ts";
 import type { GatewayAnswer, GatewayClient } from "./gateway.ts";
@@ -23,25 +24,40 @@ export function untilMode(
   return eventually(`the mode is ${what}`, deadlineMs, look, 200);
 }
 
-/** Follows the mode as a page would; `end` returns all that was told. Errors: of the stream, by `end`. */
+/**
+ * Follows the mode as a page would, which comes back when its stream ends; `end` returns all that was told. Errors: by `end`, of
+ * a stream that has broken and told nothing since.
+ */
 export function followMode(gateway: GatewayClient): { end(): Promise<readonly ModeDocument[]> } {
   const stop = new AbortController();
   const seen: ModeDocument[] = [];
-  const following = (async () => {
+  let broken: unknown;
+  const follow = async () => {
     const events = gateway.events<ModeDocument>("/.well-known/stemhub/mode/events", stop.signal);
-    for await (const { data } of events) seen.push(data);
-  })().catch((error: unknown) => {
-    if (!stop.signal.aborted) return error;
-  });
+    for await (const { data } of events) {
+      seen.push(data);
+      broken = undefined;
+    }
+  };
+  const following = (async () => {
+    while (!stop.signal.aborted) {
+      await follow().catch((error: unknown) => {
+        if (!stop.signal.aborted) broken = error;
+      });
+      await sleep(comesBackAfterMs);
+    }
+  })();
   return {
     end: async () => {
       stop.abort();
-      const error = await following;
-      if (error) throw error;
+      await following;
+      if (broken) throw broken;
       return seen;
     },
   };
 }
+
+const comesBackAfterMs = 200;
 
 /** What a refusal is: RFC 9457, with our own members. */
 export interface Refusal {
