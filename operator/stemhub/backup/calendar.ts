@@ -30,31 +30,30 @@ export interface Retention {
 export const tiers = ["daily", "weekly", "monthly"] as const;
 export type Tier = (typeof tiers)[number];
 
-/** The day of a moment, on the calendar of a time zone. */
-export type DayOf = (moment: string) => Temporal.PlainDate;
+/** The day, week and month of a moment, each as a word that sorts as time does. */
+export type PeriodsOf = (moment: string) => Readonly<Record<Tier, string>>;
 
-/** One for each plan, since it remembers what it was asked. Errors: RangeError for a time zone that nobody knows. */
-export function calendarOf(timeZone: string): DayOf {
+/**
+ * On the calendar of a time zone. It remembers what it was asked: one for each plan, or for plans that follow one another.
+ * Errors: RangeError for a time zone that nobody knows.
+ */
+export function calendarOf({ timeZone, weekday }: Schedule): PeriodsOf {
   // Sweden writes a date as ISO 8601 does. Ten times as fast as asking Temporal for the zone each time.
   const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" });
-  const known = new Map<string, Temporal.PlainDate>();
+  const known = new Map<string, Readonly<Record<Tier, string>>>();
   return (moment) => {
-    const day = known.get(moment) ?? Temporal.PlainDate.from(format.format(new Date(moment)));
-    known.set(moment, day);
-    return day;
+    const found = known.get(moment);
+    if (found) return found;
+    const day = Temporal.PlainDate.from(format.format(new Date(moment)));
+    const sinceWeekday = (day.dayOfWeek - 1 - weekdays.indexOf(weekday) + 7) % 7;
+    const periods = {
+      daily: day.toString(),
+      weekly: day.subtract({ days: sinceWeekday }).toString(),
+      monthly: day.toPlainYearMonth().toString(),
+    };
+    known.set(moment, periods);
+    return periods;
   };
-}
-
-/** The day, week or month of a backup, as a word that sorts as time does. */
-function periodOf(tier: Tier, day: Temporal.PlainDate, weekday: Weekday): string {
-  switch (tier) {
-    case "daily":
-      return day.toString();
-    case "weekly":
-      return day.subtract({ days: (day.dayOfWeek - 1 - weekdays.indexOf(weekday) + 7) % 7 }).toString();
-    case "monthly":
-      return day.toPlainYearMonth().toString();
-  }
 }
 
 /**
@@ -66,11 +65,10 @@ export function standingFor(
   tier: Tier,
   count: number,
   backups: readonly ReportedBackup[],
-  dayOf: DayOf,
-  weekday: Weekday,
+  periodsOf: PeriodsOf,
 ): readonly ReportedBackup[] {
   const oldestFirst = backups.toSorted(byLabel);
-  const periods = Map.groupBy(oldestFirst, ({ startedAt }) => periodOf(tier, dayOf(startedAt), weekday));
+  const periods = Map.groupBy(oldestFirst, ({ startedAt }) => periodsOf(startedAt)[tier]);
   const newest = [...periods].toSorted(([a], [b]) => (a < b ? 1 : -1)).slice(0, count);
   return newest.flatMap(([, members]) => {
     const full = tier === "daily" ? undefined : members.find(({ type }) => type === "full");

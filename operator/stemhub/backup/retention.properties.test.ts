@@ -3,7 +3,7 @@ import { Temporal } from "temporal-polyfill";
 import { expect, test } from "vitest";
 import type { ReportedBackup } from "../../api/backup-report.ts";
 import { aDiff, aFull } from "../../testing/backups.ts";
-import { type Retention, type Schedule, type Tier, tiers, weekdays } from "./calendar.ts";
+import { calendarOf, type Retention, type Schedule, type Tier, tiers, weekdays } from "./calendar.ts";
 import { missedBackup, nextDue } from "./due.ts";
 import { planRetention } from "./retention.ts";
 
@@ -59,6 +59,7 @@ function live({ schedule, retention, dice, ...years }: Years, look: (moment: Mom
   let held: ReportedBackup[] = [];
   const made: ReportedBackup[] = [];
   let walFrom = 0;
+  const calendar = calendarOf(schedule);
   const roll = () => dice.next().value;
   for (let due = nextDue(schedule, new Date(begin)); due.at.getTime() < end; due = nextDue(schedule, due.at)) {
     const dayNumber = Math.floor((due.at.getTime() - begin) / dayMs);
@@ -78,7 +79,7 @@ function live({ schedule, retention, dice, ...years }: Years, look: (moment: Mom
     const at = Date.parse(backup.finishedAt);
     const offset = years.jumps.find(([days]) => isIn(days, dayNumber))?.[1] ?? 0;
     look({ at, held, made, walFrom, clockIsBehind: offset < 0 });
-    const plan = planRetention(held, retention, schedule, new Date(at + offset * dayMs));
+    const plan = planRetention(held, retention, schedule, new Date(at + offset * dayMs), calendar);
     const gone = new Set(plan.expire);
     held = held.filter(({ label }) => !gone.has(label));
     const base = held.find(({ label }) => label === plan.walFrom);

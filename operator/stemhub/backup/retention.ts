@@ -36,16 +36,18 @@ const dayMs = 86_400_000;
  * Guarantees: each of the newest days, weeks and months with a sound backup keeps one, as many as `retention` says; a
  * restore can begin for every second of the window, and its segments are kept; what a kept one builds upon is kept; the
  * newest sound full backup is kept. `now` alone expires nothing.
+ *
+ * @param periodsOf the schedule's calendar, where plans that follow one another share it.
  */
 export function planRetention(
   backups: readonly ReportedBackup[],
   retention: Retention,
   schedule: Schedule,
   now: Date,
+  periodsOf = calendarOf(schedule),
 ): RetentionPlan {
-  const dayOf = calendarOf(schedule.timeZone);
   const standing = (tier: Tier, count: number, of: readonly ReportedBackup[]) =>
-    standingFor(tier, count, of, dayOf, schedule.weekday);
+    standingFor(tier, count, of, periodsOf);
   const kept = new Map<string, Set<KeptFor>>();
   const keep = (why: KeptFor, chosen: readonly ReportedBackup[]) => {
     for (const { label } of chosen) kept.set(label, (kept.get(label) ?? new Set<KeptFor>()).add(why));
