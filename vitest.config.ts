@@ -30,9 +30,10 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** What measures the whole cluster or does something to it: beside these nothing else may run. */
-const alone = ["install", "app", "nodes", "api-server", "operator-away", "database-image"].map(
-  (name) => `e2e/specs/${name}.e2e.ts`,
-);
+const alone = ["install", "app", "nodes", "api-server", "operator-away", "database-image"];
+/** These could run beside others, but where two clusters share the work the one of those above is free sooner. */
+const afterThem = ["outages", "pages"];
+const specs = (names: readonly string[]) => names.map((name) => `e2e/specs/${name}.e2e.ts`);
 const e2e = { globalSetup: ["e2e/support/global-setup.ts"], testTimeout: 60_000, hookTimeout: 180_000 };
 
 /**
@@ -113,7 +114,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e-alone",
-          include: alone,
+          include: specs([...alone, ...afterThem]),
           ...e2e,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
@@ -123,7 +124,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["e2e/specs/**/*.e2e.ts"],
-          exclude: alone,
+          exclude: specs([...alone, ...afterThem]),
           ...e2e,
           // They wait for pods more than they work; with three, two processors answer too late for what they assert.
           maxWorkers: 2,

@@ -132,8 +132,11 @@ export async function lockHolder(kubectl: Kubectl, scope: string): Promise<strin
   return holder;
 }
 
-/** Pods that pull nothing and sign in. */
-const startDeadlineMs = 30_000;
+/**
+ * Pods that pull nothing and sign in. After an API server's absence kubelet may hear of a pod only after its reflector's backoff:
+ * up to a minute.
+ */
+const startDeadlineMs = 90_000;
 
 class LoadPods implements DatabaseLoad {
   readonly #kubectl: Kubectl;
