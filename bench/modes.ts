@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { s3Port } from "../e2e/cluster/cluster.ts";
 import { type Environment, prepare } from "../e2e/environment.ts";
 import type { Progress } from "../e2e/progress.ts";
 import { auditedRequests } from "../e2e/support/audit.ts";
@@ -156,7 +155,7 @@ async function outagesOfSwitchover(kubectl: Kubectl, gateways: GatewayEars, imag
 /** Ready, with every capability and a queue, and two gateway pods; storage is reached through a relay. */
 async function aStemHub({ images, cluster }: Environment, kubectl: Kubectl): Promise<Relay> {
   const { endpoint, accessKeyId, secretAccessKey, caFile, buckets } = cluster.s3;
-  const to = { host: new URL(endpoint).hostname, port: s3Port, ca: await readFile(caFile, "utf8") };
+  const to = { endpoint, ca: await readFile(caFile, "utf8") };
   const relay = await startRelay(kubectl, { name: "s3-relay", image: images.postgres, to });
   const named = ["api", "collaboration", "auth", "updates"];
   const probe = { path: "/probe" };

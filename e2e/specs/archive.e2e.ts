@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { archiveOf, askPrimary, holes, parseSegment } from "../support/archive.ts";
+import { segmentOf } from "../../operator/api/wal-segments.ts";
+import { archiveOf, askPrimary, holes } from "../support/archive.ts";
 import { type DatabaseClient, databaseClient } from "../support/database.ts";
 import { accountOf, startLoad, untilInSync } from "../support/database-load.ts";
 import { eventually } from "../support/deadline.ts";
@@ -36,9 +37,7 @@ function studio(bucket = environment().storage.backupBucket): object {
 const path = `/e2e-archive/${Date.now()}`;
 
 beforeAll(async () => {
-  const { endpoint, ca } = environment().storage;
-  const { hostname: host, port } = new URL(endpoint);
-  relay = await startRelay(kubectl, { name: "relay", image: image(), to: { host, port: Number(port), ca } });
+  relay = await startRelay(kubectl, { name: "relay", image: image(), to: environment().storage });
   await kubectl.apply(
     keys("a wrong secret"),
     { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "s3-ca" }, data: { "ca.crt": relay.ca } },
@@ -88,7 +87,7 @@ test("given an S3 server that is away, when the primary is lost with its volume 
   await untilArchive("Failing", /is not reached/);
 
   await relay.mend();
-  const last = parseSegment(await askPrimary(kubectl, "studio", "SELECT pg_walfile_name(pg_switch_wal())"));
+  const last = segmentOf(await askPrimary(kubectl, "studio", "SELECT pg_walfile_name(pg_switch_wal())"));
   expect(last.timeline).toBe(2);
   const began = performance.now();
   const archive = await eventually("the last segment is in the archive", 90_000, async () => {

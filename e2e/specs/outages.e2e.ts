@@ -2,13 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ModeDocument } from "../../operator/api/mode-document.ts";
 import { defaultMessages } from "../../operator/api/modes.ts";
-import { s3Port } from "../cluster/cluster.ts";
 import { eventually } from "../support/deadline.ts";
 import { type EchoFault, echoComponent, echoFault } from "../support/echo.ts";
 import { GatewayClient } from "../support/gateway.ts";
 import { signalPostgres } from "../support/members.ts";
 import { followMode, modeOf, refusal, untilMode } from "../support/mode.ts";
-import { privilegedNamespace, signalMainProcess } from "../support/node-process.ts";
+import { privilegedNamespace, signalComponent } from "../support/node-process.ts";
 import { untilStemHub } from "../support/ready.ts";
 import { type Relay, type RelayCut, startRelay } from "../support/relay.ts";
 import { adminKubectl, echoStemHub, environment, inNamespace } from "../support/suite.ts";
@@ -63,10 +62,9 @@ let gateway: GatewayClient;
 let relay: Relay;
 
 beforeAll(async () => {
-  const { postgres: image } = environment().images;
-  const { endpoint, accessKeyId, secretAccessKey, ca } = environment().storage;
-  const to = { host: new URL(endpoint).hostname, port: s3Port, ca };
-  relay = await startRelay(kubectl, { name: "s3-relay", image, to });
+  const { images, storage } = environment();
+  const { accessKeyId, secretAccessKey } = storage;
+  relay = await startRelay(kubectl, { name: "s3-relay", image: images.postgres, to: storage });
   await kubectl.apply(
     { apiVersion: "v1", kind: "Secret", metadata: { name: "s3" }, stringData: { accessKeyId, secretAccessKey } },
     { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "s3-ca" }, data: { "ca.crt": relay.ca } },
@@ -193,9 +191,7 @@ async function goesOn(): Promise<void> {
 
 /** As a crash would: its process is killed from its node. */
 async function killModeAgent(): Promise<void> {
-  const [pod] = await kubectl.list("pods", "app.kubernetes.io/component=gateway");
-  if (!pod) throw new Error("the gateway has no pod");
-  const { nodeName: node } = pod.spec as { nodeName: string };
-  const target = { node, podUid: pod.metadata.uid ?? "", command: "mode-agent", image: environment().images.postgres };
-  await signalMainProcess(await privilegedNamespace(adminKubectl(), "e2e-outages-nodes"), target, "KILL");
+  const nodes = await privilegedNamespace(adminKubectl(), "e2e-outages-nodes");
+  const { postgres: image } = environment().images;
+  await signalComponent(kubectl, { component: "gateway", command: "mode-agent", nodes, image }, "KILL");
 }

@@ -2,9 +2,10 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launchBrowser } from "../support/browser.ts";
 import { memberPods, signalPostgres } from "../support/members.ts";
-import { privilegedNamespace, type Signal, signalMainProcess } from "../support/node-process.ts";
-import { platform, platformName, storageWay } from "../support/platform.ts";
+import { privilegedNamespace, type Signal, signalComponent } from "../support/node-process.ts";
+import { platform, platformName } from "../support/platform.ts";
 import { untilStemHub } from "../support/ready.ts";
+import { type Relay, startRelay } from "../support/relay.ts";
 import { StudioPage } from "../support/studio-page.ts";
 import { adminKubectl, environment, inNamespace } from "../support/suite.ts";
 
@@ -30,13 +31,16 @@ const session = `<REAPER_PROJECT 0.1 "7.22/linux-x86_64" 1
 `;
 
 let nodes: typeof kubectl;
+let storage: Relay;
 let browser: Browser;
 let origin: string;
 let closeForward: () => void = () => undefined;
 let ada: StudioPage;
 
 beforeAll(async () => {
-  const objects = await platform(kubectl.namespace);
+  const { images, storage: to } = environment();
+  storage = await startRelay(kubectl, { name: "storage", image: images.postgres, to, scheme: "http" });
+  const objects = await platform(kubectl.namespace, storage.endpoint);
   nodes = await privilegedNamespace(adminKubectl(), "e2e-pages-nodes");
   await kubectl.apply(...objects);
   browser = await launchBrowser();
@@ -94,7 +98,7 @@ test("given standbys that hang, so that no write is acknowledged, then changes a
 }, 180_000);
 
 test("given storage that is away, then a file stays in the page, all else goes on, and the file is sent when storage is back", async () => {
-  await scale(storageWay, 0);
+  await storage.cut();
   try {
     await says(ada, sentences.storage);
     await ada.upload("Afterglow", "vocals.wav", "la la la");
@@ -103,7 +107,7 @@ test("given storage that is away, then a file stays in the page, all else goes o
     await shows(ada, ["Red Room", "Dawn"]);
     await picture(ada, "storage");
   } finally {
-    await scale(storageWay, 1);
+    await storage.mend();
   }
   await says(ada, "");
   await expect.poll(() => ada.uploadTold.textContent(), inTime).toBe("vocals.wav is uploaded.");
@@ -196,10 +200,7 @@ async function scale(deployment: string, replicas: number): Promise<void> {
 }
 
 /** Signals the process of a component's one pod. */
-async function signal(component: string, command: string, name: Signal): Promise<void> {
-  const [pod] = await kubectl.list("pods", `app.kubernetes.io/component=${component}`);
-  if (!pod) throw new Error(`there is no pod of ${component}`);
-  const { nodeName: node } = pod.spec as { nodeName: string };
-  const image = environment().images.postgres;
-  await signalMainProcess(nodes, { node, podUid: pod.metadata.uid ?? "", command, image }, name);
+function signal(component: string, command: string, name: Signal): Promise<void> {
+  const { postgres: image } = environment().images;
+  return signalComponent(kubectl, { component, command, nodes, image }, name);
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type Archive, holes, parseSegment } from "./archive.ts";
+import { segmentOf } from "../../operator/api/wal-segments.ts";
+import { type Archive, holes } from "./archive.ts";
 
 const history = "1\t0/5000148\tno recovery target specified\n";
 const archive = (first: number[], second: number[]): Archive => ({
@@ -20,5 +21,5 @@ test.each([
 });
 
 test("a segment's number counts on over the logs", () => {
-  expect(parseSegment("000000020000000100000003")).toEqual({ timeline: 2, number: 259 });
+  expect(segmentOf("000000020000000100000003")).toEqual({ timeline: 2, number: 259 });
 });

@@ -1,8 +1,6 @@
+import { segmentNumberAt, segmentOf } from "../../operator/api/wal-segments.ts";
 import type { Kubectl } from "./kubectl.ts";
 import { lockOf } from "./members.ts";
-
-/** Segments of WAL are 16 MiB: so many in each 4 GiB, which their names count by themselves. */
-const segmentsPerLog = 256;
 
 /** What the repository holds of a database's WAL. */
 export interface Archive {
@@ -20,7 +18,7 @@ export async function archiveOf(kubectl: Kubectl, stemhub: string): Promise<Arch
   for (const name of names) {
     const [, segment] = /\/([0-9A-F]{24})-[0-9a-f]{40}[.]zst$/.exec(name) ?? [];
     if (segment === undefined) continue;
-    const { timeline, number } = parseSegment(segment);
+    const { timeline, number } = segmentOf(segment);
     segments.set(
       timeline,
       [...(segments.get(timeline) ?? []), number].sort((a, b) => a - b),
@@ -32,9 +30,9 @@ export async function archiveOf(kubectl: Kubectl, stemhub: string): Promise<Arch
 /** Segments that are missing between the first that was archived and the last, over all timelines by the newest's history. */
 export function holes({ segments }: Archive, history: string): string[] {
   const ends = new Map(
-    [...history.matchAll(/^(\d+)\t([0-9A-F]+)\/([0-9A-F]+)/gm)].map(([, timeline, log, offset]) => [
+    [...history.matchAll(/^(\d+)\t([0-9A-F]+\/[0-9A-F]+)/gm)].map(([, timeline, lsn = ""]) => [
       Number(timeline),
-      Number.parseInt(log ?? "", 16) * segmentsPerLog + (Number.parseInt(offset ?? "", 16) >>> 24),
+      segmentNumberAt(lsn),
     ]),
   );
   const timelines = [...segments.keys()].sort((a, b) => a - b);
@@ -49,14 +47,6 @@ export function holes({ segments }: Archive, history: string): string[] {
       .filter((number) => !there.includes(number))
       .map((number) => `${timeline}:${number}`);
   });
-}
-
-/** A segment's file, by its name. */
-export function parseSegment(name: string): { readonly timeline: number; readonly number: number } {
-  const [timeline, log, offset] = [name.slice(0, 8), name.slice(8, 16), name.slice(16, 24)].map((part) =>
-    Number.parseInt(part, 16),
-  );
-  return { timeline: timeline ?? 0, number: (log ?? 0) * segmentsPerLog + (offset ?? 0) };
 }
 
 /** Runs pgBackRest in a member, with the repository's keys. */

@@ -63,3 +63,29 @@ export async function signalMainProcess(
   await kubectl.wait(`pod/${name}`, "jsonpath={.status.phase}=Succeeded", signalDeadlineMs);
   await kubectl.delete(`pod/${name}`, { force: true });
 }
+
+/**
+ * Signals the process of a component's one pod, as signalMainProcess does.
+ *
+ * @param kubectl in the component's namespace
+ * @param target.nodes kubectl in a namespace that admits privileged pods
+ * Errors: where the component has no pod.
+ */
+export async function signalComponent(
+  kubectl: Kubectl,
+  { component, nodes, ...target }: SignalledComponent,
+  signal: Signal,
+): Promise<void> {
+  const [pod] = await kubectl.list("pods", `app.kubernetes.io/component=${component}`);
+  if (!pod) throw new Error(`there is no pod of ${component}`);
+  const { nodeName: node } = pod.spec as { nodeName: string };
+  await signalMainProcess(nodes, { node, podUid: pod.metadata.uid ?? "", ...target }, signal);
+}
+
+interface SignalledComponent {
+  readonly component: string;
+  /** Stands in the process's command line. */
+  readonly command: string;
+  readonly nodes: Kubectl;
+  readonly image: string;
+}

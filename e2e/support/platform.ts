@@ -17,21 +17,19 @@ interface Written {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
-/** The way to the object store: whoever scales it to 0 takes the storage away. */
-export const storageWay = "storage";
-
 /**
  * The whole platform: examples/production.yaml as small as it can be, with the example's services of this checkout, and
  * what it needs beside it. What decides how it behaves is as a reader sees it: routes, auth, the components' settings.
  *
  * @param namespace where it is to be
+ * @param storage URL by which it reaches the object store
  * Errors: those of buildImages, the first time.
  */
-export async function platform(namespace: string): Promise<readonly object[]> {
+export async function platform(namespace: string, storage: string): Promise<readonly object[]> {
   const images = await builtImages();
   const [studio] = (await example("production.yaml")) as unknown as [WrittenStemHub];
   const parser = (await example("dawparser.yaml")).map((object) => withImage(object, images["example-dawparser"]));
-  return [...secrets(), ...wayToStorage(), ...parser, small(studio, images, namespace)];
+  return [...secrets(), ...parser, small(studio, images, { namespace, storage })];
 }
 
 type PlatformImages = Readonly<Record<(typeof platformImages)[number], string>>;
@@ -50,7 +48,11 @@ async function example(file: string): Promise<readonly Written[]> {
 }
 
 /** One pod of each part, but for the database: with one member it is never read-only. */
-function small({ spec, ...rest }: WrittenStemHub, images: PlatformImages, namespace: string): WrittenStemHub {
+function small(
+  { spec, ...rest }: WrittenStemHub,
+  images: PlatformImages,
+  { namespace, storage }: { readonly namespace: string; readonly storage: string },
+): WrittenStemHub {
   const written = spec as unknown as {
     readonly release: object;
     readonly components: Readonly<Record<string, object>>;
@@ -72,7 +74,7 @@ function small({ spec, ...rest }: WrittenStemHub, images: PlatformImages, namesp
       release: { ...written.release, images: own },
       database: { instances: 3, synchronous: "required", storage: { size: "1Gi" } },
       storage: {
-        endpoint: `http://${storageWay}.${namespace}.svc.cluster.local:9000`,
+        endpoint: storage,
         bucket: environment().storage.bucket,
         credentialsSecret: { name: "stemhub-r2" },
       },
@@ -123,71 +125,3 @@ function secrets(): readonly object[] {
     secret("stemhub-r2", { accessKeyId, secretAccessKey }),
   ];
 }
-
-/** Every byte goes on to the object store, over TLS from here on: the signature is of what a client sent. */
-function wayToStorage(): readonly object[] {
-  const { endpoint, ca } = environment().storage;
-  const { hostname, port } = new URL(endpoint);
-  const labels = { app: storageWay };
-  const container = {
-    name: "way",
-    image: environment().images.postgres,
-    command: ["python3", "-u", "-c", wayProgram, hostname, port || "443"],
-    ports: [{ name: "http", containerPort: 9000 }],
-    readinessProbe: { tcpSocket: { port: "http" }, periodSeconds: 1 },
-    resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
-    volumeMounts: [{ name: "ca", mountPath: "/ca", readOnly: true }],
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ["ALL"] },
-    },
-  };
-  const pod = {
-    automountServiceAccountToken: false,
-    terminationGracePeriodSeconds: 0,
-    securityContext: { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: "RuntimeDefault" } },
-    containers: [container],
-    volumes: [{ name: "ca", configMap: { name: storageWay } }],
-  };
-  const metadata = { name: storageWay };
-  return [
-    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "ca.crt": ca } },
-    { apiVersion: "v1", kind: "Service", metadata, spec: { selector: labels, ports: [{ port: 9000 }] } },
-    {
-      apiVersion: "apps/v1",
-      kind: "Deployment",
-      metadata,
-      spec: { replicas: 1, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: pod } },
-    },
-  ];
-}
-
-const wayProgram = `
-import asyncio, ssl, sys
-host, port = sys.argv[1], int(sys.argv[2])
-trust = ssl.create_default_context(cafile="/ca/ca.crt")
-# Strict verification wants an authority key identifier, which the test store's certificate lacks.
-trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
-async def copy(source, target):
-    try:
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
-    except OSError:
-        pass
-    finally:
-        target.close()
-async def pass_on(reader, writer):
-    try:
-        there, back = await asyncio.open_connection(host, port, ssl=trust)
-    except OSError as error:
-        print(error)
-        writer.close()
-        return
-    await asyncio.gather(copy(reader, back), copy(there, writer))
-async def main():
-    async with await asyncio.start_server(pass_on, "", 9000) as server:
-        await server.serve_forever()
-asyncio.run(main())
-`;

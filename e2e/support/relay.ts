@@ -1,12 +1,13 @@
+import { restrictedContainer, restrictedPod } from "../../operator/stemhub/pod-security.ts";
 import type { Kubectl } from "./kubectl.ts";
 import { selfSigned } from "./self-signed.ts";
 
 /** How a relay is cut: `silent` takes connections and never answers, `refused` takes none. */
 export type RelayCut = "silent" | "refused";
 
-/** A way to a server over TLS that a test can cut, without anybody else's noticing. */
+/** A way to the object store that a test can cut, without anybody else's noticing. */
 export interface Relay {
-  /** Where clients go instead: https://HOST:PORT. */
+  /** Where clients go instead: a URL without a path. */
   readonly endpoint: string;
   /** PEM: what the relay's certificate is verified by. */
   readonly ca: string;
@@ -16,33 +17,35 @@ export interface Relay {
   mend(): Promise<void>;
 }
 
-/** What a relay leads to. */
-export interface RelayTarget {
-  readonly host: string;
-  readonly port: number;
-  /** PEM. */
-  readonly ca: string;
+/** What a relay is made of. */
+export interface RelayOptions {
+  /** Of its pod and its Service. */
+  readonly name: string;
+  /** Any with Python 3. */
+  readonly image: string;
+  /** The object store: its URL, and PEM. */
+  readonly to: { readonly endpoint: string; readonly ca: string };
+  /** What clients speak; https where absent. */
+  readonly scheme?: "http" | "https";
 }
 
 const port = 8443;
 
 /**
- * Begins a pod NAME with a Service of that name, by which `to` is reached. It speaks TLS on both sides, since no certificate of
- * the server's names a relay; what is inside passes as it is, so a request is signed for the relay's host.
- *
- * @param image any with Python 3
+ * Begins a pod NAME with a Service of that name, by which the object store is reached. It speaks TLS to the store, whose
+ * certificate names no relay; what is inside passes as it is, so a request is signed for the relay's host.
  */
-export async function startRelay(
-  kubectl: Kubectl,
-  { name, image, to }: { readonly name: string; readonly image: string; readonly to: RelayTarget },
-): Promise<Relay> {
+export async function startRelay(kubectl: Kubectl, options: RelayOptions): Promise<Relay> {
+  const { name, image, to, scheme = "https" } = options;
+  const { hostname, port: storePort } = new URL(to.endpoint);
   const host = `${name}.${kubectl.namespace}.svc.cluster.local`;
   const { cert, key } = await selfSigned(host);
   const files = { "tls.crt": cert, "tls.key": key, "target.crt": to.ca, "relay.py": program };
+  const command = ["python3", "-u", "/etc/relay/relay.py", hostname, storePort || "443", scheme];
   await kubectl.apply(
     { apiVersion: "v1", kind: "Secret", metadata: { name }, stringData: files },
     { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { selector: { relay: name }, ports: [{ port }] } },
-    relayPod(name, image, to),
+    relayPod(name, image, command),
   );
   await kubectl.wait(`pod/${name}`, "condition=Ready", 60_000);
   const become = async (state: RelayCut | "open") => {
@@ -53,7 +56,7 @@ export async function startRelay(
     ]);
   };
   return {
-    endpoint: `https://${host}:${port}`,
+    endpoint: `${scheme}://${host}:${port}`,
     ca: cert,
     cut: (how = "refused") => become(how),
     mend: () => become("open"),
@@ -63,9 +66,11 @@ export async function startRelay(
 /** On HUP it reads its state anew and closes all connections. */
 const program = `
 import asyncio, signal, ssl, sys
-host, port = sys.argv[1], int(sys.argv[2])
-inside = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-inside.load_cert_chain("/etc/relay/tls.crt", "/etc/relay/tls.key")
+host, port, scheme = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+inside = None
+if scheme == "https":
+    inside = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    inside.load_cert_chain("/etc/relay/tls.crt", "/etc/relay/tls.key")
 outside = ssl.create_default_context(cafile="/etc/relay/target.crt")
 # Python's strictness wants extensions that a server's certificate need not have.
 outside.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -122,7 +127,7 @@ async def main():
 asyncio.run(main())
 `;
 
-function relayPod(name: string, image: string, to: RelayTarget): object {
+function relayPod(name: string, image: string, command: readonly string[]): object {
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -130,26 +135,16 @@ function relayPod(name: string, image: string, to: RelayTarget): object {
     spec: {
       terminationGracePeriodSeconds: 0,
       automountServiceAccountToken: false,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: 999,
-        runAsGroup: 999,
-        fsGroup: 999,
-        seccompProfile: { type: "RuntimeDefault" },
-      },
+      securityContext: restrictedPod({ uid: 999 }),
       containers: [
         {
           name: "relay",
           image,
           imagePullPolicy: "IfNotPresent",
-          command: ["python3", "-u", "/etc/relay/relay.py", to.host, `${to.port}`],
+          command,
           ports: [{ containerPort: port }],
           readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
+          securityContext: restrictedContainer(),
           volumeMounts: [
             { name: "files", mountPath: "/etc/relay", readOnly: true },
             { name: "tmp", mountPath: "/tmp" },
